@@ -1,0 +1,42 @@
+"""What every engine is: open an artefact, run it, close it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """One artefact, ready to run in one thread.
+
+    Attributes:
+        name: of the engine: ``tflite``, ``onnxruntime``, ``null``.
+        inputs: writable arrays in the contract's order, shape and dtype; a caller fills them
+            before ``run``. The same memory for the life of the engine.
+        outputs: arrays in the contract's order, shape and dtype, valid until the next ``run``.
+    """
+
+    name: str
+    inputs: tuple[NDArray[Any], ...]
+    outputs: tuple[NDArray[Any], ...]
+
+    def run(self) -> None:
+        """Compute ``outputs`` from ``inputs``."""
+        ...
+
+    def close(self) -> None:
+        """Free what the engine holds; a second call does nothing."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,44 @@
+"""The frame: one picture on its way through the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import DataError
+
+__all__ = ["MAX_SIDE_PX", "Frame"]
+
+#: Longest side that is ever decoded; a 12,000-pixel picture is still a picture.
+MAX_SIDE_PX = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        image: uint8 ``[H, W, 3]``, BGR, C-contiguous.
+        index: 0-based number of the frame in its source.
+        captured_ns: ``time.monotonic_ns()`` at capture.
+        source: what the picture came from: a path, or the URI of a live source.
+
+    Raises:
+        DataError: the array has another shape or dtype.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    captured_ns: int
+    source: str
+
+    def __post_init__(self) -> None:
+        image = self.image
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise DataError(
+                f"{self.source}: a frame is uint8 [H, W, 3] and this array is "
+                f"{image.dtype} {list(image.shape)}",
+                code="frame.shape",
+            )

@@ -1,0 +1,145 @@
+"""What the pipeline says about a frame; ``to_json`` is the documented schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "SCHEMA",
+    "STAGES",
+    "Detection",
+    "Emotion",
+    "FaceResult",
+    "FrameResult",
+    "Identity",
+    "MaskState",
+    "Painting",
+]
+
+#: Name and version of the JSON line; described in docs/results.md.
+SCHEMA = "unveil-edge.frame/1"
+#: Stages in the order of the river; keys of the timings.
+STAGES = ("detect", "mask", "reconstruct", "identify", "emotion")
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face in a frame.
+
+    Attributes:
+        box_xywh: float32 ``[4]``: left, top, width, height in frame pixels, forehead to chin.
+        score: 0..1, the detector's confidence.
+        points_5x2: float32 ``[5, 2]``, ``(x, y)`` in frame pixels: eye, eye, nose tip, mouth
+            corner, mouth corner; left before right as the viewer sees them.
+    """
+
+    box_xywh: NDArray[np.float32]
+    score: float
+    points_5x2: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskState:
+    """``state`` is ``masked``, ``unmasked`` or ``incorrect``; ``score`` its probability."""
+
+    state: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The nearest person of the gallery.
+
+    Attributes:
+        person: name, or None when nobody is near enough.
+        similarity: cosine to the nearest template, -1..1. It is no probability.
+        reconstructed: whether the embedding was taken from painted pixels.
+    """
+
+    person: str | None
+    similarity: float
+    reconstructed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """``label`` is one of the contract's labels; ``score`` its probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """The face with its covered part painted, upright in the network's own crop.
+
+    Attributes:
+        image_bgr: uint8 ``[S, S, 3]``, BGR; where ``map_u8`` is 0 these are the frame's pixels.
+        map_u8: uint8 ``[S, S]``, 255 where the mask covers the face, else 0.
+        matrix: float64 ``[2, 3]``, from frame pixels to crop pixels.
+    """
+
+    image_bgr: NDArray[np.uint8]
+    map_u8: NDArray[np.uint8]
+    matrix: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceResult:
+    """Everything said about one face. ``painting`` and ``embedding`` never reach JSON."""
+
+    detection: Detection
+    mask: MaskState
+    painting: Painting | None = None
+    identity: Identity | None = None
+    emotion: Emotion | None = None
+    embedding: NDArray[np.float32] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the face's part of the line; numbers rounded for a reader."""
+        identity, emotion = self.identity, self.emotion
+        return {
+            "box": [round(float(v), 1) for v in self.detection.box_xywh],
+            "score": round(self.detection.score, 4),
+            "mask": {"state": self.mask.state, "score": round(self.mask.score, 4)},
+            "reconstructed": self.painting is not None,
+            "identity": None
+            if identity is None
+            else {
+                "person": identity.person,
+                "similarity": round(identity.similarity, 4),
+                "reconstructed": identity.reconstructed,
+            },
+            "emotion": None
+            if emotion is None
+            else {"label": emotion.label, "score": round(emotion.score, 4)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """All faces of one frame, from the largest to the smallest, and where the time went.
+
+    Attributes:
+        timing_ns: nanoseconds a stage, summed over the frame's faces, and ``total``.
+    """
+
+    frame: int
+    source: str
+    captured_ns: int
+    faces: tuple[FaceResult, ...] = ()
+    timing_ns: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the line of docs/results.md."""
+        return {
+            "schema": SCHEMA,
+            "frame": self.frame,
+            "source": self.source,
+            "captured_ns": self.captured_ns,
+            "faces": [face.to_json() for face in self.faces],
+            "timing_ms": {name: round(ns / 1e6, 3) for name, ns in self.timing_ns.items()},
+        }
