@@ -1,0 +1,101 @@
+"""Train the editing network to paint what a mask hides: L1, structure and edges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.edit.net import build
+from models.training.covered import CoveredFaces, covered_crop, hide
+from models.training.loop import Batch, Plan, Recipe, real
+
+__all__ = ["recipe"]
+
+
+class _Samples:
+    """``make`` gives the bare face uint8 ``[128, 128, 3]``, the same with its covered pixels grey,
+    and the map uint8 ``[128, 128, 1]``."""
+
+    def __init__(self, faces: CoveredFaces, per_epoch: int | None) -> None:
+        self._faces = faces
+        self._per_epoch = per_epoch
+
+    def epoch(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return the indices of one epoch, in random order."""
+        return rng.permutation(len(self._faces.images))[: self._per_epoch]
+
+    def make(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+        """Return one example; see the class."""
+        image, cover = covered_crop(self._faces, index, rng)
+        return image, hide(image, cover), cover[..., None]
+
+
+def _paint(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Return truth, painting (visible pixels put back) and map, ``[N, C, H, W]``, 0..1."""
+    image, hidden, cover = batch
+    with torch.autocast(image.device.type, torch.bfloat16):
+        painted = net(real(hidden), real(cover))
+    share = (cover.float() / 255).permute(0, 3, 1, 2)
+    # A pixel of byte b means (b + 0.5) / 256: the sigmoid's INT8 steps are 1/256.
+    truth = ((image.float() + 0.5) / 256).permute(0, 3, 1, 2)
+    return truth, painted.float().permute(0, 3, 1, 2) * share + truth * (1 - share), share
+
+
+def structure(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM (Wang et al. 2004) with a 7x7 mean window, one value a place: a loss, not a figure."""
+
+    def blur(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
+
+    ma, mb = blur(a), blur(b)
+    va, vb = blur(a * a) - ma * ma, blur(b * b) - mb * mb
+    cov = blur(a * b) - ma * mb
+    c1, c2 = 0.01**2, 0.03**2
+    return ((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+
+
+def _loss(net: nn.Module, batch: Batch) -> Tensor:
+    truth, painted, share = _paint(net, batch)
+    area = share.mean().clamp(min=0.01)
+    error = painted - truth
+    l1 = error.abs().mean() / area
+    edges = (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()) / area
+    unlike = (1 - structure(painted, truth)).mean() / area
+    return l1 + 0.5 * error.pow(2).mean().div(area).sqrt() + 0.5 * edges + 0.2 * unlike
+
+
+def recipe(data: Path, *, budget: str) -> Recipe:
+    """Return what to train; ``budget`` is ``smoke``, ``small`` or ``full``."""
+    limit = 64 if budget == "smoke" else None
+    held_back = CoveredFaces(data, "val", "train", limit=limit or 300)
+    crops = [
+        covered_crop(held_back, i, np.random.default_rng([9, i]))
+        for i in range(len(held_back.images))
+    ]
+    images = torch.from_numpy(np.stack([c[0] for c in crops]))
+    hidden = torch.from_numpy(np.stack([hide(*c) for c in crops]))
+    covers = torch.from_numpy(np.stack([c[1] for c in crops]))[..., None]
+
+    def judge(net: nn.Module) -> dict[str, float]:
+        device = next(net.parameters()).device
+        decibel, alike = [], []
+        for batch in zip(images.split(32), hidden.split(32), covers.split(32), strict=True):
+            truth, painted, _ = _paint(net, tuple(t.to(device) for t in batch))
+            decibel.append(-10 * torch.log10((painted - truth).pow(2).mean((1, 2, 3))))
+            alike.append(structure(painted, truth).mean((1, 2, 3)))
+        return {"psnr": float(torch.cat(decibel).mean()), "ssim": float(torch.cat(alike).mean())}
+
+    epochs = {"smoke": 1, "small": 14, "full": 80}[budget]
+    faces = CoveredFaces(data, "train", "train", limit=limit)
+    return Recipe(
+        net=build(),
+        plan=Plan(epochs=epochs, batch=16, lr=2e-3, weight_decay=0.01, judge_every=2),
+        samples=_Samples(faces, 9000 if budget == "small" else None),
+        loss=_loss,
+        judge=judge,
+    )

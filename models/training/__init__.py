@@ -1,0 +1,1 @@
+"""What the recipes share: drawn masks, augmentation, the loop, the command line."""

@@ -1,0 +1,79 @@
+"""``edge-train``: run a recipe, with progress, resumable."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from edge.cli.common import Parser, run_command
+from edge.errors import MissingInput, UsageError
+
+__all__ = ["main"]
+
+MODELS = Path(__file__).resolve().parent.parent
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="edge-train",
+        description="Train one of the project's networks from its own initial values.",
+        epilog="example: edge-train emotion --data data --budget small",
+    )
+    parser.add_argument("name", help="a folder of models/: " + ", ".join(_names()))
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data packs")
+    parser.add_argument("--teachers", type=Path, help="folder of networks to learn from")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--budget",
+        choices=("smoke", "small", "full"),
+        default="small",
+        help="smoke: seconds; small: an hour on two cores; full: a GPU",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2, help="of the CPU")
+    parser.add_argument("--run", type=Path, help="folder of state and log (default: runs/NAME)")
+    parser.add_argument("--out", type=Path, help="weights file (default: beside the recipe)")
+    return parser
+
+
+def _names() -> list[str]:
+    return sorted(p.parent.name for p in MODELS.glob("*/train.py"))
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from models.training.loop import train
+
+    name = arguments.name.replace("-", "_")
+    if name not in _names():
+        raise UsageError(f"{arguments.name}: no such recipe", hint="one of " + ", ".join(_names()))
+    if not arguments.data.is_dir():
+        raise MissingInput(
+            f"{arguments.data}: no such folder", hint="name the data packs with --data DIR"
+        )
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    module = importlib.import_module(f"models.{name}.train")
+    options = {} if arguments.teachers is None else {"teachers": arguments.teachers}
+    recipe = module.recipe(arguments.data, budget=arguments.budget, **options)
+    train(
+        recipe,
+        run=arguments.run or Path("runs") / name,
+        out=arguments.out or MODELS / name / "weights.safetensors",
+        device=arguments.device,
+        seed=arguments.seed,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``edge-train``; return the exit code."""
+    return run_command("edge-train", lambda rest: _train(_parser().parse_args(rest)), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
