@@ -1,0 +1,73 @@
+# `make demo` and `make test` need python3 and the package index; nothing else.
+#
+#   make demo           the whole pipeline on a real picture; writes ./demo
+#   make test           the tests that need no training library
+#   make lint           style and types
+#   make test-export    all tests, with PyTorch and the export toolchain
+#   make bundle DATA=…  export every network into edge/bundles/default (needs the data packs)
+#   make figures DATA=… the README's figures, measured now (needs the data packs); PAIRS=… names
+#                       a folder with clean/ and masked/ for the reconstruction
+#   make peers          one masked face against the seeds' networks, timed in one run
+#   make clean          remove what the others made
+
+PYTHON ?= python3
+# From the plain index this is the GPU build, gigabytes of it; where your index offers one:
+#   make test-export TORCH=torch==2.13.0+cpu
+TORCH ?= torch==2.13.0
+
+PIP_INSTALL = bin/pip install --quiet --disable-pip-version-check
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint test-export bundle figures peers clean
+
+demo: .venv/demo.stamp
+	.venv/bin/python -m benchmarks.demo
+
+test: .venv/test.stamp
+	.venv/bin/python -m pytest
+
+lint: .venv/test.stamp
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+test-export: .venv-export/export.stamp
+	.venv-export/bin/python -m pytest
+
+bundle: needs-data .venv-export/export.stamp
+	.venv-export/bin/edge-export make --data "$(DATA)" --out edge/bundles/default
+
+figures: needs-data peers
+	.venv/bin/python -m benchmarks.readme --data "$(DATA)" $(if $(PAIRS),--pairs "$(PAIRS)")
+
+peers: .venv/test.stamp .venv-peers/peers.stamp
+	.venv/bin/python -m benchmarks.peers.race --python .venv-peers/bin/python --out benchmarks/results/peers.json
+
+clean:
+	rm -rf .venv .venv-export .venv-peers demo build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# A stamp is newer than what it was installed from, so that a second run starts at once.
+%/bin/python:
+	$(PYTHON) -m venv $*
+
+.venv/demo.stamp: setup.py | .venv/bin/python
+	.venv/$(PIP_INSTALL) -e '.[demo]'
+	touch $@
+
+.venv/test.stamp: setup.py | .venv/bin/python
+	.venv/$(PIP_INSTALL) -e '.[test]'
+	touch $@
+
+.venv-export/export.stamp: setup.py | .venv-export/bin/python
+	.venv-export/$(PIP_INSTALL) '$(TORCH)'
+	.venv-export/$(PIP_INSTALL) -e '.[export,test]'
+	touch $@
+
+.venv-peers/peers.stamp: | .venv-peers/bin/python
+	.venv-peers/$(PIP_INSTALL) tensorflow-cpu==2.21.0
+	touch $@
+
+.PHONY: needs-data
+needs-data:
+	@test -d "$(DATA)" || { echo "DATA='$(DATA)' is no folder; name the one that holds the data packs: make $(MAKECMDGOALS) DATA=FOLDER" >&2; exit 1; }

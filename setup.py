@@ -1,0 +1,74 @@
+"""Distribution ``unveil-edge``; a bare install pulls only what a device needs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+ROOMS = ("edge", "export", "benchmarks", "models")
+
+
+def version() -> str:
+    """Read ``__version__`` of edge/__init__.py without importing it."""
+    tree = ast.parse((HERE / "edge" / "__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return str(ast.literal_eval(node.value))
+    raise SystemExit("edge/__init__.py: __version__ is missing")
+
+
+# The toolchain serves Python 3.11 and later; on 3.10 (JetPack 6) these extras are empty.
+EXPORT = [
+    f'{requirement}; python_version >= "3.11"'
+    for requirement in (
+        "torch>=2.13,<2.14",
+        "litert-torch==0.10.0",
+        "ai-edge-quantizer==0.10.0",
+        "safetensors>=0.4",
+    )
+]
+
+setup(
+    name="unveil-edge",
+    version=version(),
+    description="Faces on small boards: detect, mask state, reconstruction, identity, emotion",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    # models/<name>/ are folders loaded by path from their card, no packages: see docs/decisions.md.
+    packages=find_packages(include=[p for room in ROOMS for p in (room, f"{room}.*")]),
+    package_data={"edge": ["bundles/default/*"]},
+    install_requires=["numpy>=1.24", "opencv-python-headless>=4.8", "ai-edge-litert>=2.1"],
+    extras_require={
+        "onnx": ["onnxruntime>=1.17"],
+        "export": EXPORT,
+        "train": EXPORT,
+        "demo": ["scikit-image>=0.22"],
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=2.4,<2.5",
+            "onnx>=1.17",
+            "onnxruntime>=1.17",
+            "pytest>=8.2",
+            "pytest-randomly>=3.15",
+            "ruff>=0.17,<0.18",
+            "scikit-image>=0.22",
+            "setuptools>=65",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "edge-run = edge.cli.run:main",
+            "edge-gallery = edge.cli.gallery:main",
+            "edge-doctor = edge.cli.doctor:main",
+            "edge-export = export.cli:main",
+            "edge-bench = benchmarks.cli:main",
+            "edge-train = models.training.cli:main",
+        ]
+    },
+)
