@@ -6,13 +6,15 @@ size of a network's input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.check import Check
 from edge.errors import BundleError
 
 __all__ = ["CROPS", "MEANINGS", "TASKS", "Contract", "Crop", "TensorSpec"]
@@ -70,10 +72,12 @@ class TensorSpec:
     stride: int = 0
 
     def to_real(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """Turn stored numbers into real values, float32 of the same shape."""
-        if self.dtype == "float32":
-            return stored.astype(np.float32, copy=False)
-        return (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        """Turn stored numbers into real values: float32 of the same shape, in new memory."""
+        real: NDArray[np.float32] = stored.astype(np.float32)
+        if self.dtype != "float32":
+            real -= np.float32(self.zero_point)
+            real *= np.float32(self.scale)
+        return real
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ class Contract:
 
     def to_json(self) -> dict[str, object]:
         """Return plain lists, numbers and strings."""
-        return asdict(self)
+        table: dict[str, object] = json.loads(json.dumps(asdict(self)))
+        return table
 
     @classmethod
     def from_json(cls, raw: object, *, where: str) -> Contract:
@@ -136,116 +141,76 @@ class Contract:
         Raises:
             BundleError: a key is missing, unknown, or has a value that cannot be.
         """
-        check = _Check(where)
+        check = Check(where)
         fields = check.table(raw, cls)
+        outputs = _tensors(check, fields["outputs"], "outputs")
+        meanings = {spec.meaning for spec in outputs}
         contract = cls(
             network=check.text(fields, "network"),
             task=check.one_of(fields, "task", TASKS),
-            crop=_crop(check, fields.get("crop")),
-            inputs=_tensors(check, fields.get("inputs"), "inputs"),
-            outputs=_tensors(check, fields.get("outputs"), "outputs"),
-            labels=tuple(check.texts(fields, "labels")),
-            revision=check.text(fields, "revision", empty=True),
+            crop=_crop(check, fields["crop"]),
+            inputs=_tensors(check, fields["inputs"], "inputs"),
+            outputs=outputs,
+            labels=tuple(
+                check.text({"labels": label}, "labels")
+                for label in check.items(fields["labels"], "labels", 0, 1000)
+            ),
+            revision=check.text(fields, "revision", empty="embedding" not in meanings),
             threshold=check.number(fields, "threshold", -1.0, 1.0),
             temperature=check.number(fields, "temperature", 0.01, 100.0),
         )
-        if len(contract.inputs[0].shape) != 4:
-            check.fail("inputs", "the first input must be [N, H, W, C]")
+        _check_picture(check, contract)
         return contract
 
 
-def _crop(check: _Check, raw: object) -> Crop:
+def _crop(check: Check, raw: object) -> Crop:
     fields = check.table(raw, Crop)
     return Crop(
         kind=check.one_of(fields, "kind", CROPS),
         scale=check.number(fields, "scale", 0.1, 10.0),
         shift_y=check.number(fields, "shift_y", -1.0, 1.0),
-        replicate=bool(fields.get("replicate", False)),
+        replicate=check.truth(fields, "replicate"),
     )
 
 
-def _tensors(check: _Check, raw: object, key: str) -> tuple[TensorSpec, ...]:
-    if not isinstance(raw, list) or not 1 <= len(raw) <= 64:
-        check.fail(key, "must be a list of 1 to 64 tensors")
-    specs = []
-    for item in raw:
-        fields = check.table(item, TensorSpec)
-        shape = fields.get("shape")
-        if (
-            not isinstance(shape, list)
-            or not 1 <= len(shape) <= 6
-            or not all(type(n) is int and 1 <= n <= _MAX_ELEMENTS for n in shape)
-            or int(np.prod(shape, dtype=object)) > _MAX_ELEMENTS
-        ):
-            check.fail(f"{key}.shape", f"{shape!r} is no shape")
-        specs.append(
-            TensorSpec(
-                name=check.text(fields, "name"),
-                meaning=check.one_of(fields, "meaning", MEANINGS),
-                shape=tuple(shape),
-                dtype=check.one_of(fields, "dtype", _DTYPES),
-                scale=check.number(fields, "scale", 1e-12, 1e12),
-                zero_point=int(check.number(fields, "zero_point", -128, 255)),
-                colour=check.one_of(fields, "colour", ("", "BGR", "RGB", "GREY")),
-                stride=int(check.number(fields, "stride", 0, 1024)),
-            )
-        )
-    return tuple(specs)
+def _tensors(check: Check, raw: object, key: str) -> tuple[TensorSpec, ...]:
+    return tuple(_tensor(check, item, key) for item in check.items(raw, key, 1, 64))
 
 
-class _Check:
-    """Read untrusted values; every refusal names the place."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def fail(self, key: str, problem: str) -> Any:
-        raise BundleError(
-            f"{self.where}: {key}: {problem}",
-            hint="make the bundle again with: edge-export make --out BUNDLE",
-            code="contract.value",
-        )
-
-    def table(self, raw: object, kind: type) -> Mapping[str, Any]:
-        known = tuple(kind.__dataclass_fields__)
-        if not isinstance(raw, dict):
-            self.fail(kind.__name__, "must be a table")
-        table: Mapping[str, Any] = raw  # type: ignore[assignment]
-        for key in table:
-            if key not in known:
-                self.fail(str(key), f"unknown; {kind.__name__} has {', '.join(known)}")
-        for name, info in kind.__dataclass_fields__.items():
-            if name not in table and not _has_default(info):
-                self.fail(name, "is missing")
-        defaults = {n: f.default for n, f in kind.__dataclass_fields__.items() if _has_default(f)}
-        return {**defaults, **table}
-
-    def text(self, fields: Mapping[str, Any], key: str, *, empty: bool = False) -> str:
-        value = fields[key]
-        if not isinstance(value, str) or len(value) > 200 or (not value and not empty):
-            self.fail(key, f"{value!r} is no name")
-        return str(value)
-
-    def texts(self, fields: Mapping[str, Any], key: str) -> list[str]:
-        value = fields[key]
-        if not isinstance(value, (list, tuple)) or len(value) > 1000:
-            self.fail(key, "must be a list of names")
-        return [self.text({key: item}, key) for item in value]
-
-    def one_of(self, fields: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> str:
-        value = fields[key]
-        if value not in allowed:
-            self.fail(key, f"{value!r} is none of {', '.join(map(repr, allowed))}")
-        return str(value)
-
-    def number(self, fields: Mapping[str, Any], key: str, low: float, high: float) -> float:
-        value = fields[key]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            self.fail(key, f"{value!r} is not between {low:g} and {high:g}")
-        return float(value)
+def _tensor(check: Check, raw: object, key: str) -> TensorSpec:
+    fields = check.table(raw, TensorSpec)
+    shape = [
+        check.integer({f"{key}.shape": n}, f"{key}.shape", 1, _MAX_ELEMENTS)
+        for n in check.items(fields["shape"], f"{key}.shape", 1, 6)
+    ]
+    if math.prod(shape) > _MAX_ELEMENTS:
+        check.fail(f"{key}.shape", f"{shape} is more than {_MAX_ELEMENTS} numbers")
+    spec = TensorSpec(
+        name=check.text(fields, "name"),
+        meaning=check.one_of(fields, "meaning", MEANINGS),
+        shape=tuple(shape),
+        dtype=check.one_of(fields, "dtype", _DTYPES),
+        scale=check.number(fields, "scale", 1e-12, 1e12),
+        zero_point=check.integer(fields, "zero_point", -128, 255),
+        colour=check.one_of(fields, "colour", ("", "BGR", "RGB", "GREY")),
+        stride=check.integer(fields, "stride", 0, 1024),
+    )
+    low, high = {"int8": (-128, 127), "uint8": (0, 255)}.get(spec.dtype, (0, 0))
+    if not low <= spec.zero_point <= high:
+        check.fail(f"{key}.{spec.name}", f"zero_point {spec.zero_point} is no {spec.dtype}")
+    if spec.dtype == "float32" and spec.scale != 1.0:
+        check.fail(f"{key}.{spec.name}", "a float32 tensor has scale 1")
+    return spec
 
 
-def _has_default(info: Any) -> bool:
-    from dataclasses import MISSING
-
-    return info.default is not MISSING
+def _check_picture(check: Check, contract: Contract) -> None:
+    """Refuse inputs that raw bytes of a crop cannot fill."""
+    spec = contract.inputs[0]
+    channels = {"BGR": 3, "RGB": 3, "GREY": 1}.get(spec.colour, 0)
+    if len(spec.shape) != 4 or spec.shape[0] != 1 or spec.shape[3] != channels:
+        check.fail("inputs", "the first must be a picture [1, H, W, C] with its colour")
+    if contract.crop.kind != "frame" and spec.shape[1] != spec.shape[2]:
+        check.fail("inputs", f"a crop of kind {contract.crop.kind!r} is square")
+    for spec in contract.inputs:
+        if spec.dtype == "int8" and (abs(spec.scale - 1 / 128) > 1e-9 or spec.zero_point != 0):
+            check.fail(spec.name, "an int8 input has scale 1/128 and zero_point 0: raw bytes go in")

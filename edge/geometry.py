@@ -153,9 +153,7 @@ def warp(
         image, matrix = _shrink(image, matrix, out.shape[:2], factor)
     border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
     size = (out.shape[1], out.shape[0])
-    result = cv2.warpAffine(
-        image, matrix, size, dst=out, flags=cv2.INTER_LINEAR, borderMode=border
-    )
+    result = cv2.warpAffine(image, matrix, size, dst=out, flags=cv2.INTER_LINEAR, borderMode=border)
     if result is not out:
         np.copyto(out, result.reshape(out.shape))
 
@@ -167,7 +165,8 @@ def _shrink(
     height, width = out_shape
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     inverse = cv2.invertAffineTransform(matrix)
-    quad = transform_points(inverse, corners)
+    # A matrix that points far away must not overflow the whole numbers below.
+    quad = np.clip(transform_points(inverse, corners), -1e9, 1e9)
     margin = 2 * factor
     low = np.maximum(np.floor(quad.min(0)).astype(int) - margin, 0)
     high = np.minimum(np.ceil(quad.max(0)).astype(int) + margin, (image.shape[1], image.shape[0]))
@@ -188,7 +187,7 @@ def _shrink(
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
     """Apply a ``[2, 3]`` matrix to ``[..., 2]`` points."""
     m = np.asarray(matrix, np.float64)
-    return np.asarray(points, np.float64) @ m[:, :2].T + m[:, 2]
+    return np.asarray(np.asarray(points, np.float64) @ m[:, :2].T + m[:, 2])
 
 
 def iou_matrix(a_xywh: ArrayLike, b_xywh: ArrayLike) -> NDArray[np.float64]:

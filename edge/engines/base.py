@@ -5,9 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Engine"]
+from edge.contract import TensorSpec
+from edge.errors import BundleError
+
+__all__ = ["Engine", "allocate", "refuse"]
 
 
 class Engine(Protocol):
@@ -40,3 +44,17 @@ class Engine(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def allocate(specs: tuple[TensorSpec, ...]) -> tuple[NDArray[Any], ...]:
+    """Return zeroed, contiguous arrays of these shapes and dtypes."""
+    return tuple(np.zeros(spec.shape, spec.dtype) for spec in specs)
+
+
+def refuse(where: str, problem: str) -> BundleError:
+    """Return the error of a file that is not what its contract says."""
+    return BundleError(
+        f"{where}: {problem}",
+        hint="make the bundle again with: edge-export make --out BUNDLE",
+        code="engine.contract",
+    )
