@@ -1,0 +1,190 @@
+"""The order of the stages and who goes where; no input, no output.
+
+detect ► mask ─ masked, incorrect ► reconstruct ► identity-masked ─► emotion
+              └ unmasked ────────────────────────► identity ───────► emotion
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.contract import Contract
+from edge.engines import open_engine
+from edge.engines.base import Engine
+from edge.errors import BundleError, DataError
+from edge.frames import Frame
+from edge.results import STAGES, Detection, FaceResult, FrameResult, Identity
+from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
+
+if TYPE_CHECKING:
+    from edge.gallery import Gallery
+
+__all__ = ["MAX_FACES", "REQUIRED", "Pipeline"]
+
+#: Faces a frame that are looked at, the largest first: a bound on the time a frame takes.
+MAX_FACES = 32
+#: Tasks without which there is no pipeline; the others may be left out of a bundle.
+REQUIRED = ("detect", "mask", "identity")
+
+_Value = TypeVar("_Value")
+
+
+class Pipeline:
+    """Every network of a bundle, opened once, in one thread.
+
+    Args:
+        bundle: has at least the tasks of ``REQUIRED``. A task it lacks is passed over; without
+            ``identity-masked`` every face goes through ``identity``.
+        gallery: of the same embedding revision; None leaves ``FaceResult.identity`` None.
+        threads: of each engine.
+        engine: run every network on this engine instead of the artefact's own.
+        embeddings: give ``FaceResult.embedding`` without a gallery too, for enrolment.
+
+    Raises:
+        BundleError: a required task is missing, or the networks do not fit together.
+        DataError: the gallery is of another revision.
+        UnavailableError: an engine's library is not installed.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        gallery: Gallery | None = None,
+        threads: int = 1,
+        engine: str | None = None,
+        embeddings: bool = False,
+    ) -> None:
+        _require(bundle)
+        self._gallery = gallery
+        self._plain: IdentifyStage | None = None
+        self._masked: IdentifyStage | None = None
+        self._reconstruct: ReconstructStage | None = None
+        self._emotion: EmotionStage | None = None
+        with ExitStack() as stack:
+            # "null" is no engine that artefacts are made for: it runs any of them.
+            made_for = None if engine == "null" else engine
+
+            def load(task: str) -> tuple[Engine, Contract]:
+                artefact = bundle.artefact(task, made_for)
+                opened = open_engine(artefact, threads=threads, engine=engine)
+                stack.callback(opened.close)
+                return opened, artefact.contract
+
+            self._detect = DetectStage(*load("detect"))
+            self._mask = MaskStage(*load("mask"))
+            if {"map", "edit"} <= set(bundle.tasks):
+                edit_engine, edit_contract = load("edit")
+                self._reconstruct = ReconstructStage(
+                    *load("map"), edit_engine=edit_engine, edit_contract=edit_contract
+                )
+            if gallery is not None or embeddings:
+                self._plain = self._masked = IdentifyStage(*load("identity"))
+                if "identity-masked" in bundle.tasks:
+                    self._masked = IdentifyStage(*load("identity-masked"))
+                _check_revisions(self._plain.contract, self._masked.contract, gallery)
+            if "emotion" in bundle.tasks:
+                self._emotion = EmotionStage(*load("emotion"))
+            self._engines = stack.pop_all()
+
+    def run(self, frame: Frame) -> FrameResult:
+        """Say everything about one frame.
+
+        Returns:
+            Faces from the largest to the smallest, at most ``MAX_FACES``, and nanoseconds for
+            each of ``results.STAGES``, summed over the faces, and ``total``.
+        """
+        timing = dict.fromkeys(STAGES, 0)
+        start = time.perf_counter_ns()
+        found = _timed(timing, "detect", lambda: self._detect(frame))
+        found.sort(key=lambda face: float(face.box_xywh[2] * face.box_xywh[3]), reverse=True)
+        faces = tuple(self._face(frame, face, timing) for face in found[:MAX_FACES])
+        timing["total"] = time.perf_counter_ns() - start
+        return FrameResult(frame.index, frame.source, frame.captured_ns, faces, timing)
+
+    def close(self) -> None:
+        """Free the engines; a second call does nothing."""
+        self._engines.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _face(self, frame: Frame, face: Detection, timing: dict[str, int]) -> FaceResult:
+        """Send one face through the stages after detection."""
+        reconstruct, emotion = self._reconstruct, self._emotion
+        mask = _timed(timing, "mask", lambda: self._mask(frame, face))
+        covered = mask.state != "unmasked"
+        painting = None
+        if covered and reconstruct is not None:
+            painting = _timed(timing, "reconstruct", lambda: reconstruct(frame, face))
+        stage = self._masked if covered else self._plain
+        embedding, identity = None, None
+        if stage is not None:
+            embedding, identity = _timed(
+                timing, "identify", lambda: self._identify(stage, frame, face)
+            )
+        feeling = None
+        if emotion is not None:
+            feeling = _timed(timing, "emotion", lambda: emotion(frame, face))
+        return FaceResult(face, mask, painting, identity, feeling, embedding)
+
+    def _identify(
+        self, stage: IdentifyStage, frame: Frame, face: Detection
+    ) -> tuple[NDArray[np.float32], Identity | None]:
+        """Embed the frame's own pixels and look for the nearest person."""
+        embedding = stage(frame, face)
+        if self._gallery is None:
+            return embedding, None
+        match = self._gallery.match(embedding, stage.contract.threshold)
+        return embedding, Identity(match.person, match.similarity, reconstructed=False)
+
+
+def _timed(timing: dict[str, int], stage: str, work: Callable[[], _Value]) -> _Value:
+    """Do the work and add its nanoseconds to the stage's."""
+    start = time.perf_counter_ns()
+    value = work()
+    timing[stage] += time.perf_counter_ns() - start
+    return value
+
+
+def _require(bundle: Bundle) -> None:
+    missing = [task for task in REQUIRED if task not in bundle.tasks]
+    if missing:
+        raise BundleError(
+            f"bundle {bundle.name}: has no network for {', '.join(missing)}",
+            hint="make the bundle again with: edge-export make --out BUNDLE",
+            code="bundle.task",
+        )
+
+
+def _check_revisions(plain: Contract, masked: Contract, gallery: Gallery | None) -> None:
+    """Refuse embeddings that cannot be compared with one another."""
+    if plain.revision != masked.revision:
+        raise BundleError(
+            f"{plain.network} has the embedding revision {plain.revision!r} and {masked.network} "
+            f"{masked.revision!r}; a bundle has one",
+            code="contract.revision",
+        )
+    if gallery is not None and gallery.revision != plain.revision:
+        raise DataError(
+            f"gallery {gallery.path}: holds embeddings of the revision {gallery.revision!r}, the "
+            f"bundle makes {plain.revision!r}",
+            hint="enrol everybody again with this bundle, into a new gallery",
+            code="gallery.revision",
+        )

@@ -1,0 +1,11 @@
+"""One stage a task: a crop goes in, a value comes out. No stage knows its engine."""
+
+from __future__ import annotations
+
+from edge.stages.detect import DetectStage
+from edge.stages.emotion import EmotionStage
+from edge.stages.identify import IdentifyStage
+from edge.stages.mask import MaskStage
+from edge.stages.reconstruct import ReconstructStage
+
+__all__ = ["DetectStage", "EmotionStage", "IdentifyStage", "MaskStage", "ReconstructStage"]

@@ -1,0 +1,205 @@
+"""What every stage is, and the one pre-processing that everybody calls.
+
+Calibration, training data, verification and the device fill a network's input here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contract import Contract, TensorSpec
+from edge.engines.base import Engine
+from edge.errors import BundleError, DataError
+from edge.frames import Frame
+from edge.geometry import (
+    ARCFACE_112,
+    box_matrix,
+    crop_template,
+    letterbox_matrix,
+    similarity_matrix,
+    transform_points,
+    warp,
+)
+from edge.results import Detection
+
+__all__ = ["Stage", "check_labels", "crop_matrix", "fill_picture", "likeliest", "store_bytes"]
+
+_Value = TypeVar("_Value")
+_COLOURS = {"RGB": cv2.COLOR_BGR2RGB, "GREY": cv2.COLOR_BGR2GRAY}
+
+
+class Stage(ABC, Generic[_Value]):
+    """One network, the crop that goes in and the value that comes out.
+
+    Args:
+        engine: with the network; the caller closes it.
+        contract: of that network.
+
+    Raises:
+        BundleError: the contract is not one that this stage can read.
+    """
+
+    def __init__(self, engine: Engine, contract: Contract) -> None:
+        self.engine = engine
+        self.contract = contract
+        self.matrix: NDArray[np.float64] = np.eye(2, 3)
+
+    def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
+        """Warp the crop from the frame straight into the engine's input.
+
+        Args:
+            frame: read only.
+            detection: the face; None for a crop of the whole frame.
+        """
+        contract = self.contract
+        self.matrix = crop_matrix(contract, frame.image.shape[:2], detection)
+        fill_picture(
+            contract.inputs[0],
+            frame.image,
+            self.matrix,
+            self.engine.inputs[0],
+            replicate=contract.crop.replicate,
+        )
+
+    def run(self) -> None:
+        """Run the network."""
+        self.engine.run()
+
+    @abstractmethod
+    def decode(self) -> _Value:
+        """Turn the engine's outputs into the stage's value."""
+
+    def __call__(self, frame: Frame, detection: Detection | None = None) -> _Value:
+        """Prepare, run, decode."""
+        self.prepare(frame, detection)
+        self.run()
+        return self.decode()
+
+
+def crop_matrix(
+    contract: Contract, frame_hw: tuple[int, ...], detection: Detection | None
+) -> NDArray[np.float64]:
+    """Return where a network's input lies in a frame.
+
+    A face whose points lie in one place is cut out by its box instead.
+
+    Args:
+        contract: says the kind and the size of the crop.
+        frame_hw: height and width of the frame in pixels.
+        detection: the face; a crop of kind ``frame`` needs none.
+
+    Returns:
+        float64 ``[2, 3]``, from frame pixels to crop pixels.
+
+    Raises:
+        DataError: the crop needs a face and there is none, or the face's box has no extent.
+    """
+    crop, (height, width) = contract.crop, contract.size_hw
+    if crop.kind == "frame":
+        return letterbox_matrix(frame_hw[0], frame_hw[1], height, width)
+    if detection is None:
+        raise DataError(f"the network {contract.network} reads a face and there is none",
+                        code="stage.face")  # fmt: skip
+    if crop.kind == "box":
+        return box_matrix(detection.box_xywh, width, scale=crop.scale)
+    template = crop_template(width, scale=crop.scale, shift_y=crop.shift_y)
+    try:
+        return similarity_matrix(detection.points_5x2, template)
+    except DataError:
+        return similarity_matrix(_points_of_box(detection.box_xywh), template)
+
+
+def _points_of_box(box_xywh: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return where the five points would be if the box were an upright ArcFace crop."""
+    to_crop = box_matrix(box_xywh, 112, scale=1.0)
+    return transform_points(cv2.invertAffineTransform(to_crop), ARCFACE_112)
+
+
+def fill_picture(
+    spec: TensorSpec,
+    image: NDArray[np.uint8],
+    matrix: NDArray[np.float64],
+    out: NDArray[Any],
+    *,
+    replicate: bool = False,
+) -> None:
+    """Warp a part of a picture into a network's input as the bytes that the network reads.
+
+    Args:
+        spec: of the input; its colour is ``BGR``, ``RGB`` or ``GREY``.
+        image: uint8 ``[H, W, 3]``, BGR. Read only.
+        matrix: float64 ``[2, 3]``, from image pixels to input pixels.
+        out: the input itself, contiguous ``[1, h, w, C]`` of the spec's dtype; overwritten.
+        replicate: beyond the image repeat its border instead of showing black.
+    """
+    _, height, width, _ = spec.shape
+    if spec.colour == "BGR" and spec.dtype != "float32":
+        pixels = out[0].view(np.uint8)  # the engine's own memory: no copy
+    else:
+        pixels = np.empty((height, width, 3), np.uint8)
+    warp(image, matrix, pixels, replicate=replicate)
+    if spec.colour in _COLOURS:
+        pixels = cv2.cvtColor(pixels, _COLOURS[spec.colour])
+    store_bytes(spec, pixels, out)
+
+
+def store_bytes(spec: TensorSpec, pixels: NDArray[np.uint8], out: NDArray[Any]) -> None:
+    """Store bytes the way a raw picture input wants them; the value is ``(byte - 128) / 128``.
+
+    Args:
+        spec: of the input.
+        pixels: uint8, as many as ``out`` has; may be the memory of ``out``.
+        out: the input itself, contiguous, of the spec's dtype; overwritten.
+    """
+    pixels = pixels.reshape(out.shape)
+    if spec.dtype == "int8":
+        np.bitwise_xor(pixels, 0x80, out=out.view(np.uint8))
+    elif spec.dtype == "uint8":
+        np.copyto(out, pixels)
+    else:
+        np.subtract(pixels, np.float32(128), out=out)
+        np.multiply(out, np.float32(1 / 128), out=out)
+
+
+def likeliest(contract: Contract, stored: NDArray[Any], position: int) -> tuple[str, float]:
+    """Return the label of the greatest logit and its probability.
+
+    The softmax of logits over temperature (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks").
+
+    Args:
+        contract: labels, temperature and the logits' quantisation.
+        stored: the output as the engine gave it.
+        position: of that output in the contract.
+    """
+    logits = contract.outputs[position].to_real(stored).ravel() / np.float32(contract.temperature)
+    power = np.exp(logits - logits.max())
+    best = int(np.argmax(power))
+    return contract.labels[best], float(power[best] / power.sum())
+
+
+def check_labels(contract: Contract, allowed: tuple[str, ...] | None = None) -> int:
+    """Return the position of the logits, once for each label there is one.
+
+    Args:
+        contract: with one output that means ``logits``.
+        allowed: labels that the stage knows, or None if it knows any.
+
+    Raises:
+        BundleError: labels and logits do not fit together.
+    """
+    position = contract.output("logits")
+    labels, logits = contract.labels, contract.outputs[position].shape[-1]
+    unknown = [label for label in labels if allowed is not None and label not in allowed]
+    if len(labels) != logits or len(set(labels)) != logits or unknown:
+        raise BundleError(
+            f"contract of {contract.network}: {logits} logits and the labels {list(labels)}",
+            hint=f"the labels must be {', '.join(allowed)}" if allowed else "",
+            code="contract.labels",
+        )
+    return position

@@ -1,0 +1,93 @@
+"""Find the faces of a frame: one anchor-free cell a place in three grids."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contract import Contract
+from edge.engines.base import Engine
+from edge.errors import BundleError
+from edge.geometry import non_max_suppression
+from edge.results import Detection
+from edge.stages.base import Stage
+
+__all__ = ["DetectStage"]
+
+_IOU = 0.45
+#: Boxes that non-maximum suppression looks at, the best first.
+_MAX_CANDIDATES = 400
+#: exp() of more is larger than any input; a network that says so is wrong, not near.
+_MAX_LOG = 6.0
+
+
+class DetectStage(Stage[list[Detection]]):
+    """Boxes, scores and five points of every face, the surest first.
+
+    For each stride ``s`` the network gives ``scores`` ``[1, N, 1]``, ``boxes`` ``[1, N, 4]`` and
+    ``points5`` ``[1, N, 10]``, N cells row by row. With the cell's centre ``c = (col + 0.5,
+    row + 0.5)``: box centre ``(c + (dx, dy)) * s``, box size ``exp((log w, log h)) * s``, point
+    ``(c + p) * s``, all in input pixels with 0 at the left edge of the first pixel.
+    """
+
+    def __init__(self, engine: Engine, contract: Contract) -> None:
+        super().__init__(engine, contract)
+        strides = sorted({s.stride for s in contract.outputs if s.meaning == "scores"})
+        self._grids = [_Grid(contract, stride) for stride in strides]
+        if not self._grids or contract.crop.kind != "frame":
+            raise BundleError(
+                f"contract of {contract.network}: a detector reads the frame and has scores",
+                code="contract.detect",
+            )
+
+    def decode(self) -> list[Detection]:
+        """Return the faces in frame pixels; a frame without any gives an empty list."""
+        rows = np.concatenate([self._candidates(grid) for grid in self._grids])
+        rows[:, 1:] /= np.float32(self.matrix[0, 0])
+        # What is not finite or smaller than a pixel of the frame is no face.
+        rows = rows[np.isfinite(rows).all(1) & (rows[:, 3:5] >= 1).all(1)]
+        scores, boxes = rows[:, 0], rows[:, 1:5]
+        kept = non_max_suppression(boxes, scores, iou=_IOU, limit=_MAX_CANDIDATES)
+        return [
+            Detection(boxes[i].copy(), float(scores[i]), rows[i, 5:].reshape(5, 2)) for i in kept
+        ]
+
+    def _candidates(self, grid: _Grid) -> NDArray[np.float32]:
+        """Return ``[n, 15]``: score, box xywh and points, in input pixels."""
+        outputs, specs = self.engine.outputs, self.contract.outputs
+        stored = [outputs[position][0] for position in grid.positions]
+        scores = specs[grid.positions[0]].to_real(stored[0][:, 0])
+        cells = np.flatnonzero(scores >= self.contract.threshold)
+        boxes = specs[grid.positions[1]].to_real(stored[1][cells])
+        points = specs[grid.positions[2]].to_real(stored[2][cells])
+        centres = grid.centres[cells]
+        size = np.exp(np.minimum(boxes[:, 2:], _MAX_LOG))
+        corner = centres + boxes[:, :2] - size / 2
+        marks = centres[:, None] + points.reshape(-1, 5, 2)
+        pixels = np.hstack([corner, size, marks.reshape(-1, 10)]) * np.float32(grid.stride)
+        return np.hstack([scores[cells, None], pixels])
+
+
+class _Grid:
+    """The three outputs of one stride and the centres of its cells."""
+
+    def __init__(self, contract: Contract, stride: int) -> None:
+        self.stride = stride
+        self.positions = [
+            contract.output(meaning, stride=stride) for meaning in ("scores", "boxes", "points5")
+        ]
+        if stride < 1:
+            raise BundleError(
+                f"contract of {contract.network}: scores have a stride", code="contract.detect"
+            )
+        rows, columns = (side // stride for side in contract.size_hw)
+        y, x = np.mgrid[:rows, :columns]
+        self.centres = np.stack([x, y], -1).reshape(-1, 2).astype(np.float32) + np.float32(0.5)
+        for position, width in zip(self.positions, (1, 4, 10), strict=True):
+            spec = contract.outputs[position]
+            if spec.shape != (1, rows * columns, width):
+                raise BundleError(
+                    f"contract of {contract.network}: {spec.name} has shape {spec.shape}, "
+                    f"not {(1, rows * columns, width)}",
+                    code="contract.detect",
+                )

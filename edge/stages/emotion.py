@@ -1,0 +1,23 @@
+"""Say which emotion a face shows; it reads the frame's own pixels, never painted ones."""
+
+from __future__ import annotations
+
+from edge.contract import Contract
+from edge.engines.base import Engine
+from edge.results import Emotion
+from edge.stages.base import Stage, check_labels, likeliest
+
+__all__ = ["EmotionStage"]
+
+
+class EmotionStage(Stage[Emotion]):
+    """The likeliest of the contract's labels and its probability."""
+
+    def __init__(self, engine: Engine, contract: Contract) -> None:
+        super().__init__(engine, contract)
+        self._position = check_labels(contract)
+
+    def decode(self) -> Emotion:
+        """Return the emotion of the face that was prepared."""
+        stored = self.engine.outputs[self._position]
+        return Emotion(*likeliest(self.contract, stored, self._position))

@@ -1,0 +1,26 @@
+"""Say whether a face wears a mask, and whether it sits right."""
+
+from __future__ import annotations
+
+from edge.contract import Contract
+from edge.engines.base import Engine
+from edge.results import MaskState
+from edge.stages.base import Stage, check_labels, likeliest
+
+__all__ = ["STATES", "MaskStage"]
+
+#: What a mask can be; the contract says in which order.
+STATES = ("masked", "unmasked", "incorrect")
+
+
+class MaskStage(Stage[MaskState]):
+    """The likeliest of the states and its probability."""
+
+    def __init__(self, engine: Engine, contract: Contract) -> None:
+        super().__init__(engine, contract)
+        self._position = check_labels(contract, STATES)
+
+    def decode(self) -> MaskState:
+        """Return the state of the face that was prepared."""
+        stored = self.engine.outputs[self._position]
+        return MaskState(*likeliest(self.contract, stored, self._position))
