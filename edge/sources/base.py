@@ -1,0 +1,67 @@
+"""What every source is: an iterator of frames that can be closed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from edge.errors import EdgeError
+from edge.frames import Frame
+
+__all__ = ["Report", "Source"]
+
+#: Called at once with every fault that a source steps over.
+Report = Callable[[EdgeError], None]
+
+
+class Source(ABC):
+    """Frames of one origin, in order, once.
+
+    Attributes:
+        uri: what the user named.
+        live: whether it has no end of its own: a camera, or endless drawn frames.
+        total: number of frames, where that is known beforehand.
+        fps: frames a second, for a video that is written from this source.
+        skipped: the faults stepped over so far; each was reported when it happened.
+    """
+
+    uri: str
+    live: bool = False
+    total: int | None = None
+    fps: float = 25.0
+    skipped: list[EdgeError]
+
+    def __init__(self, uri: str, *, report: Report | None = None) -> None:
+        self.uri = uri
+        self.skipped = []
+        self._report = report
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames.
+
+        Raises:
+            EdgeError: nothing (more) can be read; a fault that leaves other frames readable is
+                skipped and reported instead.
+        """
+
+    def close(self) -> None:  # noqa: B027  (most sources hold nothing open)
+        """Give back what the source holds; a second call does nothing."""
+
+    def skip(self, fault: EdgeError) -> None:
+        """Note a fault, report it and go on."""
+        self.skipped.append(fault)
+        if self._report is not None:
+            self._report(fault)
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
