@@ -1,0 +1,233 @@
+"""From a recipe to a bundle with the real toolchain; only where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.metrics import cosine
+from edge.bundle import Bundle
+from edge.errors import ConfigError, DataError, GateFailed, MissingInput
+from tests.export.makers import write_data, write_recipe
+
+if any(
+    importlib.util.find_spec(name) is None
+    for name in ("torch", "litert_torch", "ai_edge_quantizer", "safetensors")
+):
+    pytest.skip("the export toolchain is not installed", allow_module_level=True)
+
+# Everything below needs it; the modules themselves import it only when they run.
+from export.card import Card, read_card
+from export.load import WEIGHTS, load_module, load_network
+from export.lower import describe, lower, quiet
+from export.make import Made, Settings, make
+from export.quantise import quantise, span_bytes
+from export.verify import Lowered, Peers, compare, verify
+
+with quiet():
+    import torch
+    from safetensors.torch import load_file, save_file
+
+
+def _save_weights(folder: Path, **changes: Any) -> None:
+    """Store a recipe's initial values, with some tensors changed or (None) left out."""
+    tensors = {**load_module(folder / "net.py").build().state_dict(), **changes}
+    save_file({n: t for n, t in tensors.items() if t is not None}, folder / WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two recipes in ``models`` and their pictures in ``data``."""
+    home = tmp_path_factory.mktemp("home")
+    write_data(home / "data")
+    for task in ("detect", "mask"):
+        _save_weights(write_recipe(home / "models", task))
+    return home
+
+
+def _settings(home: Path, **changes: Any) -> Settings:
+    settings = Settings(models=home / "models", data=home / "data", work=home / "work")
+    return replace(settings, **changes)
+
+
+@pytest.fixture(scope="module")
+def made(home: Path) -> Made:
+    return make(home / "bundle", _settings(home))
+
+
+@pytest.fixture(scope="module")
+def card(home: Path) -> Card:
+    return read_card(home / "models" / "mask" / "model.toml")
+
+
+@pytest.fixture(scope="module")
+def exact(card: Card) -> Lowered:
+    content = lower(load_network(card), card)
+    return Lowered("float", content, describe(content, card))
+
+
+def _inputs(count: int, seed: int = 0) -> list[tuple[Any, ...]]:
+    """Return pictures from dark to bright as the network's input."""
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(20, 235, count)
+    noise = rng.integers(-20, 20, (count, 1, 32, 32, 3))
+    return [((level + n).astype(np.uint8),) for level, n in zip(levels, noise, strict=True)]
+
+
+def _quantised(exact: Lowered, card: Card) -> Lowered:
+    content = quantise(exact.content, exact.contract, _inputs(50))
+    return Lowered("INT8", content, describe(content, card))
+
+
+def test_the_bundle_opens_with_its_evidence(made: Made, home: Path) -> None:
+    bundle = Bundle.open(home / "bundle")
+    assert bundle.tasks == ("detect", "mask")
+    evidence = bundle.artefact("mask").evidence
+    assert (evidence.metric, evidence.n, evidence.data) == ("accuracy", 12, "tiny/test")
+    assert (evidence.float_value, evidence.artefact_value) == (1.0, 1.0)
+    assert evidence.cosine_min is not None and evidence.cosine_min > 0.99
+    assert len(evidence.data_sha256) == 64
+
+
+def test_an_int8_picture_is_the_cameras_bytes(made: Made) -> None:
+    for task in ("detect", "mask"):
+        spec = made.bundle.artefact(task).contract.inputs[0]
+        assert (spec.dtype, spec.scale, spec.zero_point) == ("int8", 1 / 128, 0)
+    scores = made.bundle.artefact("detect").contract.outputs[0]
+    assert (scores.scale, scores.zero_point) == (1 / 256, -128)
+
+
+def test_unchanged_steps_are_skipped_and_the_bytes_are_the_same(made: Made, home: Path) -> None:
+    lines: list[str] = []
+    again = make(home / "again", _settings(home), say=lines.append)
+    assert sum(line.endswith("unchanged") for line in lines) == 6
+    for task in ("detect", "mask"):
+        assert again.bundle.artefact(task).content == made.bundle.artefact(task).content
+    lines.clear()
+    make(home / "again", _settings(home, limit=8, only=("mask",)), say=lines.append)
+    assert sum("unchanged" in line for line in lines) == 4  # only the evidence is new
+    assert Bundle.open(home / "again").artefact("mask").evidence.n == 8
+
+
+def test_lowering_twice_gives_the_same_bytes(card: Card, exact: Lowered) -> None:
+    assert lower(load_network(card), card) == exact.content
+
+
+def test_float_and_torch_agree(card: Card, exact: Lowered) -> None:
+    pixels = _inputs(1)[0][0]
+    with torch.no_grad():
+        wanted = load_network(card)(torch.from_numpy(pixels.astype(np.float32) / 128 - 1))
+    with exact.open() as engine:
+        engine.inputs[0][...] = pixels.astype(np.float32) / 128 - 1
+        engine.run()
+        np.testing.assert_allclose(engine.outputs[0], wanted.numpy(), atol=1e-6)
+
+
+def test_int8_stays_near_float(card: Card, exact: Lowered) -> None:
+    likeness = compare(exact, _quantised(exact, card), _inputs(20, seed=1))
+    assert likeness.cosine_min > 0.999
+    assert likeness.sqnr_db > 25
+
+
+def test_a_dead_output_is_caught(card: Card, exact: Lowered) -> None:
+    network = load_network(card)
+    with torch.no_grad():  # the logits move by less than a step around a large constant
+        network.gain.weight.mul_(1e-3)
+        network.gain.bias.fill_(5.0)
+    content = lower(network, card)
+    dying = Lowered("float", content, describe(content, card))
+    with pytest.raises(GateFailed, match=r"output_0 \(logits\) is the same for all 20"):
+        compare(dying, _quantised(dying, card), _inputs(20, seed=1))
+
+
+def test_a_loss_beyond_the_card_is_refused_with_both_figures(
+    home: Path, made: Made, card: Card, exact: Lowered
+) -> None:
+    network = load_network(card)
+    with torch.no_grad():
+        network.gain.weight.neg_()  # takes every bright picture for a dark one
+    content = lower(network, card)
+    wrong = _quantised(Lowered("float", content, describe(content, card)), card)
+    strict = replace(card, evidence=replace(card.evidence, max_drop=0.015))
+    detector = made.networks[0]
+    lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
+    with (
+        Peers(lowered) as peers,
+        pytest.raises(GateFailed, match=r"0\.0000 in INT8 and 1\.0000 in float") as caught,
+    ):
+        verify(strict, exact, wrong, _inputs(20), peers, home / "data")
+    assert caught.value.exit_code == 3
+
+
+def test_a_metric_that_the_task_does_not_have_is_named(
+    home: Path, made: Made, card: Card, exact: Lowered
+) -> None:
+    odd = replace(card, evidence=replace(card.evidence, metric="beauty"))
+    detector = made.networks[0]
+    lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
+    with Peers(lowered) as peers, pytest.raises(ConfigError, match="'beauty' is none of accuracy"):
+        verify(odd, exact, _quantised(exact, card), _inputs(20), peers, home / "data")
+
+
+def test_every_sample_spans_all_bytes() -> None:
+    grey = np.full((1, 4, 4, 3), 90, np.uint8)
+    (spanned,) = span_bytes((grey,))
+    assert (spanned.min(), spanned.max()) == (0, 255)
+    assert (spanned != 90).sum() == 6
+    assert (grey == 90).all()
+
+
+def test_a_card_of_another_shape_is_refused(card: Card, exact: Lowered) -> None:
+    wider = replace(card, outputs=(replace(card.outputs[0], shape=(1, 4)),))
+    with pytest.raises(ConfigError, match=r"says \[\[1, 4\]\] and the network has \[\[1, 3\]\]"):
+        describe(exact.content, wider)
+
+
+WEIGHT = torch.zeros(3, 3)
+BAD_WEIGHTS = {
+    "is missing": {"gain.bias": None},
+    "is not in the network": {"nose": WEIGHT},
+    r"has shape \[2, 2\] and the network \[3, 3\]": {"gain.weight": torch.zeros(2, 2)},
+    "not finite": {"gain.weight": WEIGHT + float("nan")},
+}
+
+
+@pytest.mark.parametrize(("message", "changes"), BAD_WEIGHTS.items())
+def test_weights_that_do_not_fit_are_refused(
+    tmp_path: Path, message: str, changes: dict[str, Any]
+) -> None:
+    folder = write_recipe(tmp_path, "mask")
+    card = read_card(folder / "model.toml")
+    with pytest.raises(MissingInput, match="edge-train mask"):
+        load_network(card)
+    _save_weights(folder, **changes)
+    with pytest.raises(DataError, match=message):
+        load_network(card)
+    (folder / WEIGHTS).write_bytes(b"\xff" * 40)
+    with pytest.raises(DataError, match="no safetensors file"):
+        load_network(card)
+
+
+def test_half_precision_weights_are_read(tmp_path: Path) -> None:
+    folder = write_recipe(tmp_path, "mask")
+    _save_weights(folder, **{"gain.weight": WEIGHT.half() + 0.5})
+    assert load_file(folder / WEIGHTS)["gain.weight"].dtype == torch.float16
+    network = load_network(read_card(folder / "model.toml"))
+    assert network.gain.weight.dtype == torch.float32
+    assert cosine(network.gain.weight.detach().numpy(), np.ones((3, 3))) == pytest.approx(1)
+
+
+def test_a_recipe_that_breaks_is_named(tmp_path: Path) -> None:
+    folder = write_recipe(tmp_path, "mask")
+    card = read_card(folder / "model.toml")
+    (folder / "net.py").write_text("import nothing_of_this_name")
+    with pytest.raises(ConfigError, match=r"net\.py: ModuleNotFoundError"):
+        load_network(card)
+    (folder / "net.py").write_text("x = 1")
+    with pytest.raises(ConfigError, match=r"no function build\(\)"):
+        load_network(card)
