@@ -1,0 +1,90 @@
+"""Open the stages that a task needs from a bundle."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import TypeVar
+
+from benchmarks.faces import FaceFinder
+from benchmarks.tasks.identity import Embedder
+from edge.bundle import Bundle
+from edge.contract import Contract
+from edge.engines import open_engine
+from edge.engines.base import Engine
+from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
+
+__all__ = ["Networks"]
+
+_Stage = TypeVar("_Stage")
+
+
+class Networks:
+    """The networks of a bundle, each opened when it is first asked for.
+
+    Args:
+        bundle: read and checked.
+        engine: name of the engine to run them on; the bundle's own choice without it.
+        threads: of each engine.
+    """
+
+    def __init__(self, bundle: Bundle, *, engine: str | None = None, threads: int = 1) -> None:
+        self.bundle = bundle
+        self._engine, self._threads = engine, threads
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Networks:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def detect(self) -> DetectStage:
+        """Open the detector."""
+        return self._stage("detect", DetectStage)
+
+    def finder(self) -> FaceFinder:
+        """Open the detector and find faces with it."""
+        return FaceFinder(self.detect())
+
+    def mask(self) -> MaskStage:
+        """Open the mask stage."""
+        return self._stage("mask", MaskStage)
+
+    def emotion(self) -> EmotionStage:
+        """Open the emotion stage."""
+        return self._stage("emotion", EmotionStage)
+
+    def reconstruct(self) -> ReconstructStage:
+        """Open both networks of the reconstruct stage."""
+        edit_engine, edit_contract = self._network("edit")
+
+        def build(engine: Engine, contract: Contract) -> ReconstructStage:
+            return ReconstructStage(
+                engine, contract, edit_engine=edit_engine, edit_contract=edit_contract
+            )
+
+        return self._stage("map", build)
+
+    def embedder(self) -> Embedder:
+        """Open both routes of the identify stage, or the one that the bundle has."""
+        plain = self._stage("identity", IdentifyStage)
+        if "identity-masked" not in self.bundle.tasks:
+            return Embedder(self.finder(), plain)
+        masked = self._stage("identity-masked", IdentifyStage)
+        return Embedder(self.finder(), plain, masked=masked, mask=self.mask())
+
+    def _network(self, task: str) -> tuple[Engine, Contract]:
+        wanted = None if self._engine == "null" else self._engine
+        artefact = self.bundle.artefact(task, wanted)
+        engine = open_engine(artefact, threads=self._threads, engine=self._engine)
+        return self._open.enter_context(engine), artefact.contract
+
+    def _stage(self, task: str, build: Callable[[Engine, Contract], _Stage]) -> _Stage:
+        return build(*self._network(task))

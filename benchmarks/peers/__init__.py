@@ -1,0 +1,1 @@
+"""The systems this project descends from, timed beside it in one run."""

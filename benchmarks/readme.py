@@ -1,0 +1,168 @@
+"""``make figures``: measure every figure of the README and write its tables.
+
+Each row comes from a command that anybody can run: ``edge-bench accuracy TASK --data PACK`` or
+``make peers``; the evidence is read from the bundle. Nothing in the tables is typed by hand.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+from edge.bundle import Bundle, default_bundle
+from edge.cli.common import Parser, run_command, say
+from edge.errors import DataError, EdgeError, MissingInput
+from edge.files import write_whole
+
+__all__ = ["main", "replace_figures"]
+
+#: Task and pack, in the order of the table; a pack's test split is taken.
+RUNS = (
+    ("detect", "detect_eval"),
+    ("detect", "detect_masked"),
+    ("mask", "mask3"),
+    ("mask", "halfface_id"),
+    ("identity", "lfw"),
+    ("identity", "masked_identity_mfr2"),
+    ("emotion", "emotions_fer"),
+)
+_PROGRAM = "python -m benchmarks.readme"
+_README = Path("README.md")
+_RECORD = Path("benchmarks/results/figures.json")
+_PEERS = Path("benchmarks/results/peers.json")
+_BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
+
+
+def _bench(task: str, folder: Path) -> dict[str, Any]:
+    """Run ``edge-bench accuracy`` as a process of its own and return its report."""
+    arguments = ["accuracy", task, "--data", str(folder), "--json"]
+    say(_PROGRAM, f"edge-bench {' '.join(arguments)}")
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        error = EdgeError(f"edge-bench {' '.join(arguments)}: exit code {answer.returncode}")
+        error.exit_code = answer.returncode
+        raise error
+    report: dict[str, Any] = json.loads(answer.stdout)
+    return report
+
+
+def _reports(data: Path, pairs: Path | None) -> list[dict[str, Any]]:
+    reports = []
+    for task, pack in RUNS:
+        if not (data / pack).is_dir():
+            raise MissingInput(f"{data / pack}: no such pack", hint="name the packs with --data")
+        reports.append(_bench(task, data / pack))
+    if pairs is not None:
+        reports.append(_bench("reconstruct", pairs))
+    return reports
+
+
+def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 2 else f"{value:.2f}"
+
+
+def _interval(ends: Sequence[float | None] | None) -> str:
+    return "-" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}"
+
+
+def _measures(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for key, ends in report.items():
+        if key.endswith("_ci95"):
+            name = key.removesuffix("_ci95")
+            row = (report["task"], report["data"], name.replace("_", " "), _number(report[name]))
+            yield (*row, _interval(ends), f"{report[name + '_n']:,}")
+
+
+def _evidence() -> Iterator[tuple[str, ...]]:
+    for artefact in Bundle.open(default_bundle()).artefacts:
+        proof = artefact.evidence
+        before, after = _number(proof.float_value), _number(proof.artefact_value)
+        size = f"{len(artefact.content) / 1e6:.2f} MB"
+        yield (artefact.task, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
+
+
+def _peers(record: dict[str, Any]) -> list[str]:
+    low, high = record["times_faster_ci95"]
+    threads, took = record["threads"], record["median_ms"]
+    return [
+        f"One masked face through everything: {took['ours']:.1f} ms with {threads['ours']} thread; "
+        f"the seeds' networks {' + '.join(record['chain'])} alone {took['chain']:.1f} ms with "
+        f"{threads['seeds']}, {record['times_faster']} times as long (95 %: {low} to {high}; "
+        f"{record['rounds']} interleaved rounds, {record['machine']['processor']}; `make peers`)."
+    ]
+
+
+def _tables(record: dict[str, Any], peers: dict[str, Any] | None) -> str:
+    facts = record["machine"]
+    head = f"{record['date']}, {facts['processor']}, bundle `{record['bundle'][:12]}`."
+    rows = [row for report in record["reports"] for row in _measures(report)]
+    lines = [head, "", "INT8 in LiteRT, `edge-bench accuracy TASK --data PACK`:", ""]
+    lines += _markdown(("task", "pack", "figure", "value", "95 %", "n"), rows)
+    lines += ["", "What export measured before it let a network into the bundle:", ""]
+    columns = ("network", "metric", "float", "INT8", "n", "data", "file")
+    lines += _markdown(columns, list(_evidence()))
+    if peers is not None:
+        lines += ["", *_peers(peers)]
+    return "\n".join(lines)
+
+
+def replace_figures(text: str, tables: str) -> str:
+    """Return the README with other tables between its two marks.
+
+    Raises:
+        DataError: a mark is missing.
+    """
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise DataError(f"{_README}: has no {_BEGIN} ... {_END}", code="readme.marks")
+    return f"{before}{_BEGIN}\n{tables}\n{_END}{after}"
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = Parser(prog=_PROGRAM, description="Measure the README's figures; see make figures.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data packs")
+    parser.add_argument("--pairs", type=Path, help="clean/ and masked/, for the reconstruction")
+    options = parser.parse_args(argv)
+    text = _README.read_text(encoding="utf-8")
+    record = {
+        "schema": "unveil-edge.figures/1",
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "bundle": Bundle.open(default_bundle()).digest,
+        "reports": _reports(options.data, options.pairs),
+    }
+    peers = json.loads(_PEERS.read_text(encoding="utf-8")) if _PEERS.is_file() else None
+    tables = _tables(record, peers)
+    _RECORD.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(_RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    write_whole(_README, replace_figures(text, tables).encode())
+    print(tables)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print and write the figures; return the exit code."""
+    return run_command(_PROGRAM, _run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
