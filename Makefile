@@ -5,8 +5,7 @@
 #   make lint           style and types
 #   make test-export    all tests, with PyTorch and the export toolchain
 #   make bundle DATA=…  export every network into edge/bundles/default (needs the data packs)
-#   make figures DATA=… the README's figures, measured now (needs the data packs); PAIRS=… names
-#                       a folder with clean/ and masked/ for the reconstruction
+#   make figures DATA=… the README's figures, measured now (needs the data packs)
 #   make peers          one masked face against the seeds' networks, timed in one run
 #   make clean          remove what the others made
 
@@ -38,7 +37,8 @@ bundle: needs-data .venv-export/export.stamp
 	.venv-export/bin/edge-export make --data "$(DATA)" --out edge/bundles/default
 
 figures: needs-data peers
-	.venv/bin/python -m benchmarks.readme --data "$(DATA)" $(if $(PAIRS),--pairs "$(PAIRS)")
+	.venv/bin/python -m models.training.pairs --data "$(DATA)" --out runs/pairs
+	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs
 
 peers: .venv/test.stamp .venv-peers/peers.stamp
 	.venv/bin/python -m benchmarks.peers.race --python .venv-peers/bin/python --out benchmarks/results/peers.json

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge.cli.common import Parser, run_command, say, whole_number
+from edge.errors import UnavailableError
 
 __all__ = ["main"]
 
@@ -56,6 +58,12 @@ def _parser() -> Parser:
 
 def _run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
+    if sys.version_info < (3, 11):
+        raise UnavailableError(
+            f"Python {sys.version.split()[0]}: the toolchain needs 3.11 or newer",
+            hint="export on a workstation and copy the bundle to the device",
+            code="export.python",
+        )
     # Only here: --help needs none of the toolchain.
     if options.command == "make":
         from export.make import Settings, make

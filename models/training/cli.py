@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edge.cli.common import Parser, run_command
-from edge.errors import MissingInput, UsageError
+from edge.errors import MissingInput, UnavailableError, UsageError
 
 __all__ = ["main"]
 
@@ -20,6 +20,7 @@ def _parser() -> Parser:
         prog="edge-train",
         description="Train one of the project's networks from its own initial values.",
         epilog="example: edge-train emotion --data data --budget small",
+        allow_abbrev=False,
     )
     parser.add_argument("name", help="a folder of models/: " + ", ".join(_names()))
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data packs")
@@ -43,22 +44,36 @@ def _names() -> list[str]:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from models.training.loop import train
-
-    name = arguments.name.replace("-", "_")
-    if name not in _names():
-        raise UsageError(f"{arguments.name}: no such recipe", hint="one of " + ", ".join(_names()))
+    name, names = arguments.name.replace("-", "_"), _names()
+    if not names:
+        raise MissingInput(
+            f"{MODELS}: no recipes; the wheel carries none",
+            hint="run it in a checkout of the project",
+            code="train.recipes",
+        )
+    if name not in names:
+        raise UsageError(f"{arguments.name}: no such recipe", hint="one of " + ", ".join(names))
     if not arguments.data.is_dir():
         raise MissingInput(
             f"{arguments.data}: no such folder", hint="name the data packs with --data DIR"
         )
+    try:
+        import torch
+
+        from models.training.loop import train
+    except ImportError as error:
+        raise UnavailableError(
+            f"{error.name}: not installed",
+            hint="install the toolchain with: pip install -e '.[train]'",
+            code="train.library",
+        ) from error
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     module = importlib.import_module(f"models.{name}.train")
     options = {} if arguments.teachers is None else {"teachers": arguments.teachers}
     recipe = module.recipe(arguments.data, budget=arguments.budget, **options)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError("no CUDA GPU for PyTorch here", hint="use --device cpu")
     train(
         recipe,
         run=arguments.run or Path("runs") / name,
