@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["BytesIn", "Conv", "InvertedResidual", "Residual", "global_mean"]
+__all__ = ["BytesIn", "Conv", "MobileNetV2", "Residual", "double"]
 
 
 class Conv(nn.Module):
@@ -64,8 +64,8 @@ class Residual(nn.Module):
         return F.relu6(x + self.second(self.first(x)))
 
 
-class InvertedResidual(nn.Module):
-    """MobileNetV2's block (Sandler et al. 2018): widen, depthwise 3x3, narrow without ReLU."""
+class _InvertedResidual(nn.Module):
+    """MobileNetV2's block: widen, depthwise 3x3, narrow without ReLU."""
 
     def __init__(self, cin: int, cout: int, stride: int, expand: int) -> None:
         super().__init__()
@@ -81,6 +81,40 @@ class InvertedResidual(nn.Module):
         return x + y if self._shortcut else y
 
 
+class MobileNetV2(nn.Module):
+    """A MobileNetV2 (Sandler et al. 2018) of any depth, with a classifier.
+
+    Args:
+        stages: (expansion, channels, repeats, stride of the first) after the stem.
+        stem: channels of the first convolution, which halves the picture.
+        head: channels before the classifier.
+        classes: number of logits.
+    """
+
+    def __init__(
+        self, stages: tuple[tuple[int, int, int, int], ...], *, stem: int, head: int, classes: int
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [Conv(3, stem, 3, 2)]
+        channels = stem
+        for expand, cout, repeats, stride in stages:
+            for i in range(repeats):
+                layers.append(_InvertedResidual(channels, cout, stride if i == 0 else 1, expand))
+                channels = cout
+        layers.append(Conv(channels, head, 1))
+        self.features = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(0.2)
+        self.classify = nn.Linear(head, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``[N, classes]``."""
+        x = self.features(x)
+        # This form of the mean over the picture leaves no TRANSPOSE in the artefact.
+        x = torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
+        logits: Tensor = self.classify(self.dropout(x))
+        return logits
+
+
 class BytesIn(nn.Module):
     """Run a channels-first network on channels-last pictures, as the runtime hands them over."""
 
@@ -94,6 +128,6 @@ class BytesIn(nn.Module):
         return result
 
 
-def global_mean(x: Tensor) -> Tensor:
-    """Average over the picture; this form leaves no TRANSPOSE in the artefact."""
-    return torch.flatten(F.adaptive_avg_pool2d(x, 1), 1)
+def double(x: Tensor) -> Tensor:
+    """Show each pixel twice in either direction."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

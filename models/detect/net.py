@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.blocks import BytesIn, Conv, Residual
+from models.blocks import BytesIn, Conv, Residual, double
 
 __all__ = ["STRIDES", "build"]
 
@@ -51,8 +50,8 @@ class _Net(nn.Module):
         x8 = self.grid8(self.stem(x))
         x16 = self.grid16(x8)
         y32 = self.lateral32(self.grid32(x16))
-        y16 = self.lateral16(x16) + F.interpolate(y32, scale_factor=2.0, mode="nearest")
-        y8 = self.lateral8(x8) + F.interpolate(y16, scale_factor=2.0, mode="nearest")
+        y16 = self.lateral16(x16) + double(y32)
+        y8 = self.lateral8(x8) + double(y16)
         return [head(y) for head, y in zip(self.heads, (y8, y16, y32), strict=True)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

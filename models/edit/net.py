@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.blocks import BytesIn, Conv, Residual
+from models.blocks import BytesIn, Conv, Residual, double
 
 __all__ = ["build"]
 
@@ -40,14 +39,10 @@ class _Net(nn.Module):
         x1 = self.down1(torch.cat([image, cover], 1))
         x2 = self.down2(x1)
         x3 = self.down3(x2)
-        y = self.up3(torch.cat([_double(self.middle(x3)), x3], 1))
-        y = self.up2(torch.cat([_double(y), x2], 1))
-        y = self.up1(torch.cat([_double(y), x1], 1))
-        return torch.sigmoid(self.out(self.up0(_double(y)))).permute(0, 2, 3, 1)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+        y = self.up3(torch.cat([double(self.middle(x3)), x3], 1))
+        y = self.up2(torch.cat([double(y), x2], 1))
+        y = self.up1(torch.cat([double(y), x1], 1))
+        return torch.sigmoid(self.out(self.up0(double(y)))).permute(0, 2, 3, 1)
 
 
 def build() -> nn.Module:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from models.blocks import BytesIn, Conv, InvertedResidual, global_mean
+from models.blocks import BytesIn, MobileNetV2
 
 __all__ = ["build"]
 
@@ -19,28 +19,9 @@ _STAGES = (
 )
 
 
-class _Net(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [Conv(3, 32, 3, 2)]
-        channels = 32
-        for expand, cout, repeats, stride in _STAGES:
-            for i in range(repeats):
-                layers.append(InvertedResidual(channels, cout, stride if i == 0 else 1, expand))
-                channels = cout
-        layers.append(Conv(channels, 384, 1))
-        self.features = nn.Sequential(*layers)
-        self.dropout = nn.Dropout(0.2)
-        self.classify = nn.Linear(384, 7)
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.classify(self.dropout(global_mean(self.features(x))))
-        return logits
-
-
 def build() -> nn.Module:
     """Return the network with its initial values.
 
     It takes float32 ``[N, 64, 64, 3]`` BGR, ``(byte - 128) / 128``, and gives logits ``[N, 7]``.
     """
-    return BytesIn(_Net())
+    return BytesIn(MobileNetV2(_STAGES, stem=32, head=384, classes=7))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.blocks import BytesIn, Conv
+from models.blocks import BytesIn, Conv, double
 
 __all__ = ["build"]
 
@@ -31,18 +30,14 @@ class _Net(nn.Module):
         x1 = self.down1(x)
         x2 = self.down2(x1)
         x3 = self.down3(x2)
-        y = self.up3(torch.cat([_double(self.down4(x3)), x3], 1))
-        y = self.up2(torch.cat([_double(y), x2], 1))
-        y = self.up1(torch.cat([_double(y), x1], 1))
-        out: Tensor = self.out(_double(y))
+        y = self.up3(torch.cat([double(self.down4(x3)), x3], 1))
+        y = self.up2(torch.cat([double(y), x2], 1))
+        y = self.up1(torch.cat([double(y), x1], 1))
+        out: Tensor = self.out(double(y))
         return out
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.logits(x)).permute(0, 2, 3, 1)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def build() -> nn.Module:
