@@ -26,7 +26,7 @@ def recipe(data: Path, *, budget: str, teachers: Path = Path("weights")) -> Reci
         load_state(net, START)
     held_back = FacesAndTargets(data, teachers, "val", masked=1.0, limit=limit)
     pictures = held_back.plain(seed=0)
-    epochs = {"smoke": 1, "small": 12, "full": 60}[budget]
+    epochs = {"smoke": 1, "small": 8, "full": 60}[budget]
     per_epoch = 11000 if budget == "small" else None
     samples = FacesAndTargets(
         data, teachers, "train", masked=0.85, per_epoch=per_epoch, limit=limit
