@@ -33,7 +33,7 @@ class Face:
     Attributes:
         frame: with the picture.
         detection: the face, in pixels of the picture.
-        as_face: no face was found, so the whole picture is taken as one.
+        as_face: no face was found, so the annotated box, or else the whole picture, is taken.
     """
 
     frame: Frame
@@ -67,14 +67,16 @@ class FaceFinder:
                 is taken. Without it the most central detection is.
 
         Returns:
-            The face; the whole picture if it is smaller than 64 pixels or has no such detection.
+            The face. Without such a detection, or in a picture smaller than 64 pixels with no
+            annotated box, the annotated box or else the whole picture is taken as one.
         """
         frame = Frame(image=image, index=0, captured_ns=time.monotonic_ns(), source=source)
         if source not in self._found:
-            small = min(image.shape[:2]) < MIN_SIDE_PX
+            small = min(image.shape[:2]) < MIN_SIDE_PX and box_xywh is None
             candidates = [] if small else self._detect(frame)
             chosen = _choose(candidates, image.shape, box_xywh)
-            self._found[source] = (chosen or whole_picture(image), chosen is None)
+            taken = chosen or (whole_picture(image) if box_xywh is None else _given(box_xywh))
+            self._found[source] = (taken, chosen is None)
         detection, as_face = self._found[source]
         return Face(frame, detection, as_face)
 
@@ -101,12 +103,13 @@ def _choose(
 
 def whole_picture(image: NDArray[np.uint8]) -> Detection:
     """Take a picture as a face by itself: its box, and points where the template has them."""
-    height, width = image.shape[:2]
-    points = (ARCFACE_112 + 0.5) * (width / 112, height / 112) - 0.5
+    return _given(np.array([0, 0, image.shape[1], image.shape[0]], np.float64))
+
+
+def _given(box_xywh: NDArray[np.float64]) -> Detection:
+    points = (ARCFACE_112 + 0.5) * (box_xywh[2:] / 112) - 0.5 + box_xywh[:2]
     return Detection(
-        box_xywh=np.array([0, 0, width, height], np.float32),
-        score=0.0,
-        points_5x2=points.astype(np.float32),
+        box_xywh=box_xywh.astype(np.float32), score=0.0, points_5x2=points.astype(np.float32)
     )
 
 
