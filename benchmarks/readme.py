@@ -10,10 +10,15 @@ import datetime
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+
+from benchmarks.demo.picture import astronaut
+from benchmarks.footprint import measure_footprint
 from benchmarks.machine import machine
 from edge.bundle import Bundle, default_bundle
 from edge.cli.common import Parser, run_command, say
@@ -69,6 +74,13 @@ def _reports(data: Path, pairs: Path | None) -> list[dict[str, Any]]:
     return reports
 
 
+def _footprint() -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "astronaut.png"
+        cv2.imwrite(str(picture), astronaut())
+        return measure_footprint(picture).to_json()
+
+
 def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
@@ -121,6 +133,13 @@ def _tables(record: dict[str, Any], peers: dict[str, Any] | None) -> str:
     lines += _markdown(columns, list(_evidence()))
     if peers is not None:
         lines += ["", *_peers(peers)]
+    cost = record["footprint"]
+    lines += [
+        "",
+        f"`import edge` {cost['import_ms']:.1f} ms; `edge-run` on one picture, start to exit, "
+        f"{cost['first_result_ms']:.0f} ms and at most {cost['resident_mib']:.0f} MiB resident "
+        "(medians of fresh processes).",
+    ]
     return "\n".join(lines)
 
 
@@ -148,6 +167,7 @@ def _run(argv: Sequence[str]) -> int:
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "bundle": Bundle.open(default_bundle()).digest,
+        "footprint": _footprint(),
         "reports": _reports(options.data, options.pairs),
     }
     peers = json.loads(_PEERS.read_text(encoding="utf-8")) if _PEERS.is_file() else None
