@@ -36,9 +36,10 @@ test-export: .venv-export/export.stamp
 bundle: needs-data .venv-export/export.stamp
 	.venv-export/bin/edge-export make --data "$(DATA)" --out edge/bundles/default
 
-figures: needs-data peers
+figures: needs-data peers demo
 	.venv/bin/python -m models.training.pairs --data "$(DATA)" --out runs/pairs
 	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs
+	.venv/bin/python -m benchmarks.demo.poster demo docs/demo.jpg
 
 peers: .venv/test.stamp .venv-peers/peers.stamp
 	.venv/bin/python -m benchmarks.peers.race --python .venv-peers/bin/python --out benchmarks/results/peers.json

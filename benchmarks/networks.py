@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from types import TracebackType
 from typing import TypeVar
 
 from benchmarks.faces import FaceFinder
@@ -13,6 +12,7 @@ from edge.bundle import Bundle
 from edge.contract import Contract
 from edge.engines import open_engine
 from edge.engines.base import Engine
+from edge.owned import Owned
 from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
 
 __all__ = ["Networks"]
@@ -20,7 +20,7 @@ __all__ = ["Networks"]
 _Stage = TypeVar("_Stage")
 
 
-class Networks:
+class Networks(Owned):
     """The networks of a bundle, each opened when it is first asked for.
 
     Args:
@@ -34,15 +34,8 @@ class Networks:
         self._engine, self._threads = engine, threads
         self._open = contextlib.ExitStack()
 
-    def __enter__(self) -> Networks:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the engines; a second call does nothing."""
         self._open.close()
 
     def detect(self) -> DetectStage:

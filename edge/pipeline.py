@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from edge.engines import open_engine
 from edge.engines.base import Engine
 from edge.errors import BundleError, DataError
 from edge.frames import Frame
+from edge.owned import Owned
 from edge.results import STAGES, Detection, FaceResult, FrameResult, Identity
 from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
 
@@ -37,7 +37,7 @@ REQUIRED = ("detect", "mask", "identity")
 _Value = TypeVar("_Value")
 
 
-class Pipeline:
+class Pipeline(Owned):
     """Every network of a bundle, opened once, in one thread.
 
     Args:
@@ -113,17 +113,6 @@ class Pipeline:
     def close(self) -> None:
         """Free the engines; a second call does nothing."""
         self._engines.close()
-
-    def __enter__(self) -> Pipeline:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _face(self, frame: Frame, face: Detection, timing: dict[str, int]) -> FaceResult:
         """Send one face through the stages after detection."""

@@ -20,6 +20,7 @@ from edge.contract import Contract
 from edge.engines.tflite import TFLiteEngine
 from edge.errors import ConfigError, GateFailed
 from edge.evidence import Evidence
+from edge.owned import Owned
 from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
 from edge.stages.base import store_bytes
 from export.calibrate import recipe_function
@@ -68,7 +69,7 @@ class Similarity:
     sqnr_db: float
 
 
-class Peers:
+class Peers(Owned):
     """The INT8 networks that were made before, each opened once, when it is asked for.
 
     Args:
@@ -80,10 +81,8 @@ class Peers:
         self._engines: dict[str, TFLiteEngine] = {}
         self._finder: FaceFinder | None = None
 
-    def __enter__(self) -> Peers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the engines; a second call does nothing."""
         for engine in self._engines.values():
             engine.close()
 

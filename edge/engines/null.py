@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from edge.contract import Contract
 from edge.engines.base import allocate
+from edge.owned import Owned
 
 __all__ = ["NullEngine"]
 
 
-class NullEngine:
+class NullEngine(Owned):
     """Take any input, give the real value zero: stored, each output's zero point.
 
     Args:
@@ -29,14 +28,3 @@ class NullEngine:
 
     def close(self) -> None:
         """Do nothing."""
-
-    def __enter__(self) -> NullEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import numpy as np
 from edge.contract import Contract, TensorSpec
 from edge.engines.base import allocate, refuse
 from edge.errors import UnavailableError
+from edge.owned import Owned
 
 __all__ = ["OnnxRuntimeEngine"]
 
 _DTYPES = {"tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8"}
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Owned):
     """One session on the CPU.
 
     An ONNX file does not say the scale of its inputs and outputs; names, shapes and dtypes are
@@ -54,17 +54,6 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Free the session; a second call does nothing."""
         self._session = None
-
-    def __enter__(self) -> OnnxRuntimeEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _open(content: bytes, threads: int, where: str) -> Any:

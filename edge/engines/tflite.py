@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import numpy as np
 from edge.contract import Contract, TensorSpec
 from edge.engines.base import allocate, refuse
 from edge.errors import UnavailableError
+from edge.owned import Owned
 
 __all__ = ["TFLiteEngine"]
 
 _SIGNATURE = "serving_default"
 
 
-class TFLiteEngine:
+class TFLiteEngine(Owned):
     """One interpreter on the CPU, XNNPACK on.
 
     Args:
@@ -58,17 +58,6 @@ class TFLiteEngine:
     def close(self) -> None:
         """Free the interpreter; a second call does nothing."""
         self._interpreter = None
-
-    def __enter__(self) -> TFLiteEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _interpreter_class() -> Any:

@@ -8,7 +8,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from edge.errors import DataError, MissingInput, UsageError
 from edge.gallery.file import check_file, connect, damaged, make_file, translated
 from edge.gallery.match import Match, Templates
+from edge.owned import Owned
 
 __all__ = ["Gallery", "Person"]
 
@@ -39,7 +39,7 @@ class Person:
     since: str
 
 
-class Gallery:
+class Gallery(Owned):
     """An open gallery; close it, or use it in a ``with``.
 
     Attributes:
@@ -162,17 +162,6 @@ class Gallery:
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._connection.close()
-
-    def __enter__(self) -> Gallery:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _reload(self) -> None:
         with translated(self.path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from types import TracebackType
 
 from edge.errors import EdgeError
 from edge.frames import Frame
+from edge.owned import Owned
 
 __all__ = ["Report", "Source"]
 
@@ -15,7 +15,7 @@ __all__ = ["Report", "Source"]
 Report = Callable[[EdgeError], None]
 
 
-class Source(ABC):
+class Source(Owned, ABC):
     """Frames of one origin, in order, once.
 
     Attributes:
@@ -46,7 +46,7 @@ class Source(ABC):
                 skipped and reported instead.
         """
 
-    def close(self) -> None:  # noqa: B027  (most sources hold nothing open)
+    def close(self) -> None:
         """Give back what the source holds; a second call does nothing."""
 
     def skip(self, fault: EdgeError) -> None:
@@ -54,14 +54,3 @@ class Source(ABC):
         self.skipped.append(fault)
         if self._report is not None:
             self._report(fault)
-
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -89,7 +89,7 @@ class Scenes:
     def make(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
         """Return one example; see the class."""
         scene = self._cut(self._scenes[index], rng)
-        if rng.random() < (0.6 if len(scene.boxes) == 0 else 0.25):
+        if rng.random() < (0.4 if len(scene.boxes) == 0 else 0.25):
             for _ in range(int(rng.integers(1, 4))):
                 scene = self._lay(scene, rng)
         image = photometric(scene.image, rng, strength=0.7)

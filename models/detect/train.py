@@ -150,7 +150,7 @@ def recipe(data: Path, *, budget: str) -> Recipe:
     """Return what to train; ``budget`` is ``smoke``, ``small`` or ``full``."""
     limit = 64 if budget == "smoke" else None
     held_back = read_scenes(Pack.open(data / "detect_train"), "val", limit=limit)
-    epochs = {"smoke": 1, "small": 40, "full": 160}[budget]
+    epochs = {"smoke": 1, "small": 50, "full": 160}[budget]
     return Recipe(
         net=build(),
         plan=Plan(epochs=epochs, batch=16, lr=2e-3, weight_decay=0.02, judge_every=2),
