@@ -46,9 +46,6 @@ class Source(Owned, ABC):
                 skipped and reported instead.
         """
 
-    def close(self) -> None:
-        """Give back what the source holds; a second call does nothing."""
-
     def skip(self, fault: EdgeError) -> None:
         """Note a fault, report it and go on."""
         self.skipped.append(fault)
