@@ -36,20 +36,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(_PROGRAM, _run, argv)
 
 
-def _parser() -> Parser:
+def _shared(unset: str | None = None) -> Parser:
+    """Return the options that may stand before the verb or after it.
+
+    Args:
+        unset: default of each.
+    """
     shared = Parser(add_help=False)
     shared.add_argument(
         "--gallery",
         metavar="PATH",
         type=Path,
+        default=unset,
         help=f"the gallery's file (default: {default_gallery()})",
     )
     shared.add_argument(
-        "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"
+        "--bundle",
+        metavar="PATH",
+        type=Path,
+        default=unset,
+        help="networks (default: those of the package)",
     )
-    shared.add_argument("--json", action="store_true", help="print one JSON object")
+    shared.add_argument("--json", action="store_true", default=unset, help="print one JSON object")
+    return shared
+
+
+def _parser() -> Parser:
+    # After the verb an option that was not given must not undo one that stood before it.
+    shared = _shared(argparse.SUPPRESS)
     parser = Parser(
         prog=_PROGRAM,
+        parents=[_shared()],
         description="The people that edge-run knows. No picture is kept, only embeddings.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

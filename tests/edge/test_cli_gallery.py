@@ -47,6 +47,16 @@ def test_enrol_list_forget(tmp_path: Path, bundle: Path) -> None:
     assert b"Lovelace" not in path.read_bytes()
 
 
+def test_options_stand_before_or_after_the_verb(tmp_path: Path, bundle: Path) -> None:
+    one, path = picture(tmp_path / "1.png"), tmp_path / "people.db"
+    before = ("--gallery", path, "--bundle", bundle, "--json")
+    assert run_edge("edge-gallery", *before, "enrol", "Ada", one, home=tmp_path).returncode == 0
+    after = run_edge("edge-gallery", "list", *before, home=tmp_path)
+    split = run_edge("edge-gallery", *before[:2], "list", *before[2:], home=tmp_path)
+    assert json.loads(after.stdout) == json.loads(split.stdout)
+    assert json.loads(after.stdout)["people"][0]["name"] == "Ada"
+
+
 def test_a_person_reads_lines(tmp_path: Path, bundle: Path) -> None:
     one = picture(tmp_path / "1.png")
     where = ["--bundle", bundle, "--gallery", tmp_path / "g.sqlite"]
