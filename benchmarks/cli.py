@@ -42,8 +42,6 @@ def _parser() -> Parser:
         prog=_PROGRAM,
         description="Measure the networks of a bundle through the runtime's own path.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     accuracy = commands.add_parser("accuracy", help="how often a task's answer is right")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,8 +34,6 @@ def _parser() -> Parser:
         prog=_PROGRAM,
         description="Turn trained networks into INT8 artefacts that are proven on the runtime.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     make = commands.add_parser("make", help="load, lower, quantise, verify, write a bundle")

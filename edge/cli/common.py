@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge.errors import EdgeError, UsageError
 
@@ -21,7 +21,16 @@ _BROKEN_PIPE = 141  # what a shell shows for a command that SIGPIPE ended
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose refusals are ``UsageError``: one line, exit code 64."""
+    """An argument parser whose refusals are ``UsageError``: one line, exit code 64.
+
+    Examples below the options keep their lines, and no option may be shortened: a script that
+    relied on it would break with the next option.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("allow_abbrev", False)
+        super().__init__(**settings)
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -36,8 +35,6 @@ def _parser() -> Parser:
         prog=_PROGRAM,
         description="Check this machine; nothing is changed.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"

@@ -69,8 +69,6 @@ def _parser() -> Parser:
         parents=[_shared()],
         description="The people that edge-run knows. No picture is kept, only embeddings.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     enrol = verbs.add_parser("enrol", parents=[shared], help="add pictures of a person")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -45,8 +44,6 @@ def _parser() -> Parser:
         prog=_PROGRAM,
         description="Find faces, say whether they wear a mask, who they are, how they feel.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--source", metavar="URI", required=True, help="where frames come from")
     parser.add_argument(

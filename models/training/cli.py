@@ -20,7 +20,6 @@ def _parser() -> Parser:
         prog="edge-train",
         description="Train one of the project's networks from its own initial values.",
         epilog="example: edge-train emotion --data data --budget small",
-        allow_abbrev=False,
     )
     parser.add_argument("name", help="a folder of models/: " + ", ".join(_names()))
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data packs")
