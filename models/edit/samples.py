@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.covered import CoveredFaces, covered_crop, hide, pairs
+from models.training.covered import CoveredFaces, covered_crop, evidence, hide
 
 __all__ = ["calibration", "evidence"]
 
@@ -21,8 +21,3 @@ def calibration(data: Path, count: int) -> Iterator[tuple[Picture, ...]]:
     for index in range(len(faces.images)):
         image, cover = covered_crop(faces, index, np.random.default_rng([3, index]))
         yield hide(image, cover), cover[..., None]
-
-
-def evidence(data: Path, limit: int | None) -> Iterator[tuple[Picture, Picture, Picture]]:
-    """Yield test pictures: bare, under a drawn mask of the test templates, the mask's map."""
-    yield from pairs(data, "test", "test", limit=limit)

@@ -11,28 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.edit.net import build
-from models.training.covered import CoveredFaces, covered_crop, hide
+from models.training.covered import CoveredFaces, Crops, covered_crop, hide
 from models.training.loop import Batch, Plan, Recipe, real
 
 __all__ = ["recipe"]
 
 
-class _Samples:
-    """``make`` gives the bare face uint8 ``[128, 128, 3]``, the same with its covered pixels grey,
-    and the map uint8 ``[128, 128, 1]``."""
-
-    def __init__(self, faces: CoveredFaces, per_epoch: int | None) -> None:
-        self._faces = faces
-        self._per_epoch = per_epoch
-
-    def epoch(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Return the indices of one epoch, in random order."""
-        return rng.permutation(len(self._faces.images))[: self._per_epoch]
-
-    def make(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
-        """Return one example; see the class."""
-        image, cover = covered_crop(self._faces, index, rng)
-        return image, hide(image, cover), cover[..., None]
+def _example(
+    faces: CoveredFaces, index: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], ...]:
+    """Return the bare face uint8 ``[128, 128, 3]``, the same with its covered pixels grey, and the
+    map uint8 ``[128, 128, 1]``.
+    """
+    image, cover = covered_crop(faces, index, rng)
+    return image, hide(image, cover), cover[..., None]
 
 
 def _paint(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,7 +90,7 @@ def recipe(data: Path, *, budget: str) -> Recipe:
     return Recipe(
         net=build(),
         plan=Plan(epochs=epochs, batch=16, lr=2e-3, weight_decay=0.01, judge_every=2),
-        samples=_Samples(faces, 9000 if budget == "small" else None),
+        samples=Crops(faces, _example, per_epoch=9000 if budget == "small" else None),
         loss=_loss,
         judge=judge,
     )

@@ -6,31 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.map.net import build
-from models.training.covered import CoveredFaces, drawn_crop
+from models.training.covered import CoveredFaces, Crops, drawn_crop
 from models.training.loop import Batch, Plan, Recipe, real
 
 __all__ = ["recipe"]
-
-
-class _Samples:
-    """``make`` gives uint8 ``[128, 128, 3]`` BGR and the map uint8 ``[128, 128]``."""
-
-    def __init__(self, faces: CoveredFaces, per_epoch: int | None) -> None:
-        self._faces = faces
-        self._per_epoch = per_epoch
-
-    def epoch(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Return the indices of one epoch, in random order."""
-        return rng.permutation(len(self._faces.images))[: self._per_epoch]
-
-    def make(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
-        """Return one example; see the class."""
-        return drawn_crop(self._faces, index, rng)
 
 
 def _loss(net: nn.Module, batch: Batch) -> Tensor:
@@ -69,7 +52,7 @@ def recipe(data: Path, *, budget: str) -> Recipe:
     return Recipe(
         net=build(),
         plan=Plan(epochs=epochs, batch=32, lr=3e-3),
-        samples=_Samples(faces, 9000 if budget == "small" else None),
+        samples=Crops(faces, drawn_crop, per_epoch=9000 if budget == "small" else None),
         loss=_loss,
         judge=judge,
     )

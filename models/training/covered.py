@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,19 @@ from edge.geometry import crop_template, similarity_matrix, warp
 from models.training.augment import photometric, shake
 from models.training.masks import Masks
 
-__all__ = ["GREY", "SCALE", "SHIFT_Y", "SIDE_PX", "CoveredFaces", "hide", "pairs"]
+__all__ = [
+    "GREY",
+    "SCALE",
+    "SHIFT_Y",
+    "SIDE_PX",
+    "CoveredFaces",
+    "Crops",
+    "covered_crop",
+    "drawn_crop",
+    "evidence",
+    "hide",
+    "pairs",
+]
 
 Picture = NDArray[np.uint8]
 
@@ -50,6 +62,33 @@ class CoveredFaces:
             return matrix
         flip = bool(rng.random() < 0.5)
         return shake(matrix, SIDE_PX, rng, zoom=0.08, shift=0.03, turn_deg=6, flip=flip)
+
+
+class Crops:
+    """Training examples made of covered faces; see ``loop.Samples``.
+
+    Args:
+        faces: to choose from.
+        make: makes one example of one face.
+        per_epoch: faces an epoch; all where None.
+    """
+
+    def __init__(
+        self,
+        faces: CoveredFaces,
+        make: Callable[[CoveredFaces, int, np.random.Generator], tuple[Picture, ...]],
+        *,
+        per_epoch: int | None,
+    ) -> None:
+        self._faces, self._make, self._per_epoch = faces, make, per_epoch
+
+    def epoch(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return the indices of one epoch, in random order."""
+        return rng.permutation(len(self._faces.images))[: self._per_epoch]
+
+    def make(self, index: int, rng: np.random.Generator) -> tuple[Picture, ...]:
+        """Return one example."""
+        return self._make(self._faces, index, rng)
 
 
 def cut(picture: Picture, matrix: NDArray[np.float64]) -> Picture:
@@ -105,3 +144,8 @@ def pairs(
     for index, (image, points) in enumerate(zip(faces.images, faces.points, strict=True)):
         drawn = faces.masks.draw(image, points, np.random.default_rng([seed, index]))
         yield image, drawn.image_bgr, drawn.cover_u8
+
+
+def evidence(data: Path, limit: int | None) -> Iterator[tuple[Picture, Picture, Picture]]:
+    """Yield the test pictures under the test templates: bare, masked, and the mask's map."""
+    yield from pairs(data, "test", "test", limit=limit)

@@ -47,7 +47,6 @@ class Drawn:
 class _Template:
     image_bgra: Picture
     points: NDArray[np.float32]
-    kind: str
     recolour: bool
 
 
@@ -73,7 +72,6 @@ class Masks:
             _Template(
                 _read(folder / item["file"]),
                 np.array(item["points"], np.float32),
-                item["type"],
                 bool(item["recolour"]),
             )
             for item in listed["templates"]
