@@ -72,7 +72,9 @@ def test_psnr_by_hand() -> None:
 
 @pytest.mark.parametrize("shape", [(11, 11, 3), (40, 57, 3), (64, 64)])
 def test_ssim_is_scikit_images(shape: tuple[int, ...]) -> None:
-    metrics = pytest.importorskip("skimage.metrics")
+    metrics = pytest.importorskip(
+        "skimage.metrics", reason="needs scikit-image: pip install .[test]"
+    )
     rng = np.random.default_rng(2)
     a = rng.integers(0, 256, shape, dtype=np.uint8)
     b = np.clip(a + rng.normal(0, 25, shape), 0, 255).astype(np.uint8)

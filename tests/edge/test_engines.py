@@ -65,7 +65,7 @@ def open_tflite(content: bytes, contract: Contract) -> Engine:
 
 
 def open_onnx(content: bytes, contract: Contract) -> Engine:
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install .[onnx]")
     from edge.engines.onnxruntime import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(content, contract, threads=1, where="bundle/tiny.onnx")

@@ -19,7 +19,7 @@ if any(
     importlib.util.find_spec(name) is None
     for name in ("torch", "litert_torch", "ai_edge_quantizer", "safetensors")
 ):
-    pytest.skip("the export toolchain is not installed", allow_module_level=True)
+    pytest.skip("needs the export toolchain: make test-export", allow_module_level=True)
 
 # Everything below needs it; the modules themselves import it only when they run.
 from export.card import Card, read_card
