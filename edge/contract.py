@@ -60,6 +60,7 @@ class TensorSpec:
         scale, zero_point: real value = ``(stored - zero_point) * scale``; a float tensor has 1, 0.
         colour: ``BGR``, ``RGB`` or ``GREY`` for a picture, else empty.
         stride: pixels a cell of a detector's grid, else 0.
+        mean, std: of an input that takes bytes: its real value is ``(byte - mean) / std``.
     """
 
     name: str
@@ -70,6 +71,8 @@ class TensorSpec:
     zero_point: int = 0
     colour: str = ""
     stride: int = 0
+    mean: float = 128.0
+    std: float = 128.0
 
     def to_real(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """Turn stored numbers into real values: float32 of the same shape, in new memory."""
@@ -194,6 +197,8 @@ def _tensor(check: Check, raw: object, key: str) -> TensorSpec:
         zero_point=check.integer(fields, "zero_point", -128, 255),
         colour=check.one_of(fields, "colour", ("", "BGR", "RGB", "GREY")),
         stride=check.integer(fields, "stride", 0, 1024),
+        mean=check.number(fields, "mean", 0.0, 255.0),
+        std=check.number(fields, "std", 1e-3, 1e6),
     )
     low, high = {"int8": (-128, 127), "uint8": (0, 255)}.get(spec.dtype, (0, 0))
     if not low <= spec.zero_point <= high:
@@ -212,5 +217,13 @@ def _check_picture(check: Check, contract: Contract) -> None:
     if contract.crop.kind != "frame" and spec.shape[1] != spec.shape[2]:
         check.fail("inputs", f"a crop of kind {contract.crop.kind!r} is square")
     for spec in contract.inputs:
-        if spec.dtype == "int8" and (abs(spec.scale - 1 / 128) > 1e-9 or spec.zero_point != 0):
-            check.fail(spec.name, "an int8 input has scale 1/128 and zero_point 0: raw bytes go in")
+        # Raw bytes go in, so a step is a byte; the zero point is whole and the mean may not be.
+        byte_zero = {"int8": spec.zero_point + 128, "uint8": spec.zero_point}.get(spec.dtype)
+        if byte_zero is not None and (
+            abs(spec.scale * spec.std - 1) > 1e-4 or abs(byte_zero - spec.mean) > 0.501
+        ):
+            check.fail(
+                spec.name,
+                f"scale {spec.scale:g} and zero_point {spec.zero_point} are not those of bytes "
+                f"with mean {spec.mean:g} and std {spec.std:g}",
+            )

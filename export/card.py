@@ -5,7 +5,6 @@ Everything that is wrong with a card is said at once, each problem with its key.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,31 +14,65 @@ import tomllib
 
 from edge.contract import CROPS, MEANINGS, TASKS, Crop
 from edge.errors import ConfigError, MissingInput
+from export.tables import Reader, Table
 
-__all__ = ["Calibration", "Card", "EvidencePlan", "TensorCard", "find_cards", "read_card"]
+__all__ = [
+    "METHODS",
+    "Calibration",
+    "Card",
+    "EvidencePlan",
+    "TensorCard",
+    "find_cards",
+    "read_card",
+]
 
 #: Meanings that have one tensor a stride.
 _GRID = ("scores", "boxes", "points5")
 _MAX_CARD_BYTES = 1024 * 1024
+#: Ways to take a range from what calibration saw; the first is what a card without one means.
+METHODS = ("minmax", "percentile", "entropy", "mse")
+#: What a card may leave out when nothing is proven with it.
+_NO_PROOF: Mapping[str, Any] = {
+    "calibration": {"count": 300},
+    "evidence": {"max_drop": 0.0},
+    "data": {"packs": [], "terms": "unknown"},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class TensorCard:
-    """What one tensor means; its name and its scale come from the artefact."""
+    """What one tensor means; its name and its scale come from the artefact.
+
+    Attributes:
+        meaning, colour, stride: see ``edge.contract.TensorSpec``.
+        shape: as the artefact has it: NHWC for a picture.
+        mean, std: of an input: its real value is ``(byte - mean) / std``. One number, or one a
+            channel, which becomes an operator in front of the network.
+    """
 
     meaning: str
     shape: tuple[int, ...]
     colour: str = ""
     stride: int = 0
+    mean: tuple[float, ...] = (128.0,)
+    std: tuple[float, ...] = (128.0,)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Training pictures that the quantiser sees: pack, split (may be empty), how many."""
+    """Training pictures that the quantiser sees.
+
+    Attributes:
+        pack, split: ``split`` is empty for all of the pack; ``pack`` is empty in a card that names
+            none, which only ``convert`` reads.
+        count: how many.
+        method: how ranges are taken from what was seen, see ``export.ranges``.
+    """
 
     pack: str
     split: str
     count: int
+    method: str = "minmax"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +83,15 @@ class EvidencePlan:
         pack, split: held-back data; ``split`` is empty for a pack that is one whole.
         metric: a figure of the task, see ``benchmarks.tasks``.
         max_drop: how much worse than the float network it may be, in the metric's own unit.
+        min_cosine, min_sqnr_db: of the outputs that differ most, on the same inputs.
     """
 
     pack: str
     split: str
     metric: str
     max_drop: float
+    min_cosine: float = -1.0
+    min_sqnr_db: float = -1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +99,8 @@ class Card:
     """One recipe's card.
 
     Attributes:
-        folder: of the recipe; ``net.py`` and ``weights.safetensors`` lie beside the card.
+        folder: of the recipe.
+        source: file of the network, beside the card; with ``net.py`` its weights lie there too.
         name, task, summary, licence: as written.
         labels, revision, threshold, temperature, crop: go into the contract.
         inputs, outputs: in the order of the network's own arguments and results.
@@ -71,6 +108,7 @@ class Card:
     """
 
     folder: Path
+    source: str
     name: str
     task: str
     summary: str
@@ -121,8 +159,12 @@ def find_cards(models: Path, only: tuple[str, ...] = ()) -> list[Card]:
     return sorted(wanted, key=lambda card: TASKS.index(card.task))
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path, *, whole: bool = True) -> Card:
     """Read one ``model.toml``.
+
+    Args:
+        path: of the card.
+        whole: the card must say what the network is calibrated and proven on.
 
     Raises:
         MissingInput: the file cannot be opened.
@@ -139,20 +181,25 @@ def read_card(path: Path) -> Card:
         raw = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: no TOML: {error}", code="card.syntax") from error
-    reader = _Reader()
-    card = _build(reader, raw, path.parent)
+    reader = Reader()
+    card = _build(reader, raw, path.parent, whole=whole)
     if reader.problems:
         raise ConfigError(f"{path}: {'; '.join(reader.problems)}", code="card.value")
     return card
 
 
-def _build(reader: _Reader, raw: Mapping[str, Any], folder: Path) -> Card:
-    root = _Table(reader, "", raw, "name task summary licence contract calibration evidence data")
+def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool) -> Card:
+    known = "name task summary licence source contract calibration evidence data"
+    if not whole:
+        raw = {**_NO_PROOF, **raw}
+    root = Table(reader, "", {"source": {}, **raw}, known)
+    source = root.table("source", "file")
     contract = root.table("contract", "labels revision threshold temperature crop inputs outputs")
-    calibration = root.table("calibration", "pack split count")
-    evidence = root.table("evidence", "pack split metric max_drop")
+    calibration = root.table("calibration", "pack split count method")
+    evidence = root.table("evidence", "pack split metric max_drop min_cosine min_sqnr_db")
     origin = root.table("data", "packs terms")
     task = root.text("task", allowed=TASKS)
+    empty = None if whole else ""
     labels = contract.texts("labels")
     outputs = _tensors(contract, "outputs")
     meanings = {tensor.meaning for tensor in outputs}
@@ -162,6 +209,7 @@ def _build(reader: _Reader, raw: Mapping[str, Any], folder: Path) -> Card:
         reader.problem("contract.revision", "is missing for the embedding")
     return Card(
         folder=folder,
+        source=_plain_name(source),
         name=root.text("name"),
         task=task,
         summary=root.text("summary"),
@@ -174,22 +222,32 @@ def _build(reader: _Reader, raw: Mapping[str, Any], folder: Path) -> Card:
         inputs=_tensors(contract, "inputs"),
         outputs=outputs,
         calibration=Calibration(
-            calibration.text("pack"),
+            calibration.text("pack", default=empty),
             calibration.text("split", default=""),
             calibration.whole("count", 300, 100_000),
+            calibration.text("method", allowed=METHODS, default=METHODS[0]),
         ),
         evidence=EvidencePlan(
-            evidence.text("pack"),
+            evidence.text("pack", default=empty),
             evidence.text("split", default=""),
-            evidence.text("metric"),
+            evidence.text("metric", default=empty),
             evidence.number("max_drop", 0.0, 1000.0),
+            evidence.number("min_cosine", -1.0, 1.0, default=-1.0),
+            evidence.number("min_sqnr_db", -1000.0, 1000.0, default=-1000.0),
         ),
         packs=origin.texts("packs"),
         terms=origin.text("terms"),
     )
 
 
-def _crop(contract: _Table) -> Crop:
+def _plain_name(source: Table) -> str:
+    name = source.text("file", default="net.py")
+    if Path(name).name != name or name in (".", ".."):
+        source.problem("file", f"{name!r} is no plain name of a file beside the card")
+    return name
+
+
+def _crop(contract: Table) -> Crop:
     crop = contract.table("crop", "kind scale shift_y replicate")
     return Crop(
         kind=crop.text("kind", allowed=CROPS),
@@ -199,102 +257,15 @@ def _crop(contract: _Table) -> Crop:
     )
 
 
-def _tensors(contract: _Table, key: str) -> tuple[TensorCard, ...]:
+def _tensors(contract: Table, key: str) -> tuple[TensorCard, ...]:
     tensors = []
-    for item in contract.tables(key, "meaning shape colour stride"):
+    for item in contract.tables(key, "meaning shape colour stride mean std"):
         meaning = item.text("meaning", allowed=MEANINGS)
         stride = item.whole("stride", 0, 1024, default=0)
         if (meaning in _GRID) != (stride > 0):
             item.problem("stride", f"{stride} does not fit meaning {meaning!r}")
         colours = ("BGR", "RGB", "GREY") if meaning == "image" else ("", "GREY")
         colour = item.text("colour", allowed=colours, default=colours[0])
-        tensors.append(TensorCard(meaning, item.shape("shape"), colour, stride))
+        mean, std = item.numbers("mean", 0.0, 255.0), item.numbers("std", 1e-3, 1e6)
+        tensors.append(TensorCard(meaning, item.shape("shape"), colour, stride, mean, std))
     return tuple(tensors)
-
-
-class _Reader:
-    """Collect what is wrong."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def problem(self, key: str, what: str) -> None:
-        text = f"{key}: {what}"
-        if text not in self.problems:
-            self.problems.append(text)
-
-
-class _Table:
-    """One table of a card; a wrong value is noted and a harmless one handed out instead."""
-
-    def __init__(self, reader: _Reader, prefix: str, raw: object, known: str) -> None:
-        self._reader, self._prefix = reader, prefix
-        self._fields: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
-        if not isinstance(raw, dict):
-            reader.problem(prefix.rstrip("."), "is missing" if raw is None else "must be a table")
-        for key in self._fields:
-            if key not in known.split():
-                self.problem(key, f"is unknown; known are {known}")
-
-    def problem(self, key: str, what: str) -> None:
-        self._reader.problem(self._prefix + key, what)
-
-    def table(self, key: str, known: str) -> _Table:
-        return _Table(self._reader, f"{self._prefix}{key}.", self._fields.get(key), known)
-
-    def tables(self, key: str, known: str) -> list[_Table]:
-        items = self._fields.get(key)
-        if not isinstance(items, list) or not 1 <= len(items) <= 64:
-            self.problem(key, "must be 1 to 64 tables")
-            return []
-        return [
-            _Table(self._reader, f"{self._prefix}{key}[{i}].", item, known)
-            for i, item in enumerate(items)
-        ]
-
-    def text(self, key: str, *, allowed: tuple[str, ...] = (), default: str | None = None) -> str:
-        value = self._fields.get(key, default)
-        if value is None:
-            self.problem(key, "is missing")
-        elif not isinstance(value, str) or len(value) > 2000 or (not value and default is None):
-            self.problem(key, f"{value!r} is no text")
-        elif allowed and value not in allowed:
-            self.problem(key, f"{value!r} is none of {', '.join(map(repr, allowed))}")
-        return value if isinstance(value, str) else ""
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._fields.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            self.problem(key, f"{value!r} is no list of texts")
-            return ()
-        return tuple(value)
-
-    def number(self, key: str, low: float, high: float, *, default: float | None = None) -> float:
-        value = self._fields.get(key, default)
-        if value is None:
-            self.problem(key, "is missing")
-        elif type(value) not in (int, float) or not low <= value <= high or math.isnan(value):
-            self.problem(key, f"{value!r} is not between {low:g} and {high:g}")
-        else:
-            return float(value)
-        return low
-
-    def whole(self, key: str, low: int, high: int, *, default: int | None = None) -> int:
-        value = self.number(key, low, high, default=default)
-        if value != int(value):
-            self.problem(key, f"{value!r} is no whole number")
-        return int(value)
-
-    def flag(self, key: str) -> bool:
-        value = self._fields.get(key, False)
-        if not isinstance(value, bool):
-            self.problem(key, f"{value!r} is neither true nor false")
-        return value is True
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        value = self._fields.get(key)
-        whole = isinstance(value, list) and all(type(n) is int and n >= 1 for n in value)
-        if not isinstance(value, list) or not whole or not 1 <= len(value) <= 6:
-            self.problem(key, f"{value!r} is no shape")
-            return (1,)
-        return tuple(value)

@@ -149,7 +149,7 @@ def fill_picture(
 
 
 def store_bytes(spec: TensorSpec, pixels: NDArray[np.uint8], out: NDArray[Any]) -> None:
-    """Store bytes the way a raw picture input wants them; the value is ``(byte - 128) / 128``.
+    """Store bytes the way a picture input wants them; the value is ``(byte - mean) / std``.
 
     Args:
         spec: of the input.
@@ -162,8 +162,8 @@ def store_bytes(spec: TensorSpec, pixels: NDArray[np.uint8], out: NDArray[Any]) 
     elif spec.dtype == "uint8":
         np.copyto(out, pixels)
     else:
-        np.subtract(pixels, np.float32(128), out=out)
-        np.multiply(out, np.float32(1 / 128), out=out)
+        np.subtract(pixels, np.float32(spec.mean), out=out)
+        np.multiply(out, np.float32(1 / spec.std), out=out)
 
 
 def likeliest(contract: Contract, stored: NDArray[Any], position: int) -> tuple[str, float]:
