@@ -27,9 +27,13 @@ EXPORT = [
         "torch>=2.13,<2.14",
         "litert-torch==0.10.0",
         "ai-edge-quantizer==0.10.0",
+        "onnx>=1.17",
+        "onnxruntime>=1.17",
         "safetensors>=0.4",
     )
 ]
+
+KERAS = ['tensorflow-cpu==2.21.0; python_version >= "3.11"']
 
 setup(
     name="unveil-edge",
@@ -46,10 +50,15 @@ setup(
     install_requires=["numpy>=1.24", "opencv-python-headless>=4.8", "ai-edge-litert>=2.1"],
     extras_require={
         "onnx": ["onnxruntime>=1.17"],
+        # 38 is what Debian 12 and Raspberry Pi OS carry.
+        "signed": ["cryptography>=38"],
         "export": EXPORT,
+        # Reads Keras files; a second framework, and 1 GB.
+        "keras": KERAS,
         "train": EXPORT,
         "demo": ["scikit-image>=0.22"],
         "test": [
+            "cryptography>=38",
             "hypothesis>=6.100",
             "mypy>=2.4,<2.5",
             "onnx>=1.17",

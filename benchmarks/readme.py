@@ -107,7 +107,7 @@ def _evidence() -> Iterator[tuple[str, ...]]:
     for artefact in Bundle.open(default_bundle()).artefacts:
         proof = artefact.evidence
         before, after = _number(proof.float_value), _number(proof.artefact_value)
-        size = f"{len(artefact.content) / 1e6:.2f} MB"
+        size = f"{artefact.size / 1e6:.2f} MB"
         yield (artefact.task, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
 
 

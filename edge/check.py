@@ -53,11 +53,13 @@ class Check:
             self.fail(key, f"must be a list of {low} to {high} items")
         return list(raw)
 
-    def text(self, table: Mapping[str, Any], key: str, *, empty: bool = False) -> str:
-        """Return a text of at most 200 characters."""
+    def text(
+        self, table: Mapping[str, Any], key: str, *, empty: bool = False, most: int = 200
+    ) -> str:
+        """Return a text of at most so many characters."""
         value = table.get(key)
-        if not isinstance(value, str) or len(value) > 200 or (not value and not empty):
-            self.fail(key, f"{_short(value)} is no name")
+        if not isinstance(value, str) or len(value) > most or (not value and not empty):
+            self.fail(key, f"{_short(value)} is no text of at most {most} characters")
         return value
 
     def one_of(self, table: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> str:

@@ -1,14 +1,23 @@
-"""What was measured on the real runtime before an artefact went into a bundle."""
+"""What is known of an artefact before it goes into a bundle: its figures, its tensor types, and
+the pictures its ranges were taken from.
+
+People read these tables; a device only asks that the evidence is there. So keys that are not known
+are passed over in them: a later export may say more.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edge.check import Check
 
-__all__ = ["Evidence"]
+__all__ = ["MAX_LINE", "Audit", "CalibrationRecord", "Evidence"]
+
+#: Characters of an audit's label, of each of its exceptions, and of a calibration's source.
+MAX_LINE = 500
 
 _HUGE = 1e30
+_MAX_EXCEPTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +113,85 @@ def _interval(check: Check, ends: list[object]) -> tuple[float, float] | None:
         check.fail("ci95", "must be [low, high]")
     low, high = (check.number({"ci95": end}, "ci95", -_HUGE, _HUGE) for end in ends)
     return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a look at every tensor's type found.
+
+    Attributes:
+        label: what the file may be called, such as ``INT8``.
+        exceptions: computing operators of another precision, each with its reason.
+    """
+
+    label: str
+    exceptions: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the table as it stands in ``bundle.json``."""
+        return {"label": self.label, "exceptions": list(self.exceptions)}
+
+    @classmethod
+    def from_json(cls, raw: object, *, where: str) -> Audit:
+        """Check and build an audit from parsed JSON; keys that are not known are passed over.
+
+        Args:
+            raw: what ``json.loads`` gave; untrusted.
+            where: file and key, for messages.
+
+        Raises:
+            BundleError: it says nothing.
+        """
+        check = Check(where)
+        table = check.mapping(raw, "audit")
+        listed = check.items(table.get("exceptions", []), "exceptions", 0, _MAX_EXCEPTIONS)
+        return cls(
+            label=check.text(table, "label", most=MAX_LINE),
+            exceptions=tuple(
+                check.text({"exceptions": line}, "exceptions", most=MAX_LINE) for line in listed
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """Where the ranges of a network's INT8 artefacts come from.
+
+    Attributes:
+        source: data pack, folder or whatever gave the pictures.
+        split: of the pack; may be empty.
+        count: pictures, at least 1.
+        sha256: digest of what was used.
+        method: such as ``minmax``.
+    """
+
+    source: str
+    split: str
+    count: int
+    sha256: str
+    method: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return the table as it stands in ``bundle.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: object, *, where: str) -> CalibrationRecord:
+        """Check and build a record from parsed JSON; keys that are not known are passed over.
+
+        Args:
+            raw: what ``json.loads`` gave; untrusted.
+            where: file and key, for messages.
+
+        Raises:
+            BundleError: a value is missing or cannot be.
+        """
+        check = Check(where)
+        table = check.mapping(raw, "calibration")
+        return cls(
+            source=check.text(table, "source", most=MAX_LINE),
+            split=check.text(table, "split", empty=True),
+            count=check.integer(table, "count", 1, 10**9),
+            sha256=check.text(table, "sha256"),
+            method=check.text(table, "method"),
+        )

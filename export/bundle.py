@@ -1,42 +1,73 @@
-"""Write a bundle: the whole folder or nothing."""
+"""Write a bundle of networks that passed their gates: the whole folder or nothing."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.bundle import MANIFEST, SCHEMA, Bundle
+from edge.bundle import MANIFEST, Bundle
 from edge.contract import Contract
-from edge.errors import OutputError
-from edge.evidence import Evidence
-from edge.files import write_whole
+from edge.evidence import MAX_LINE, Audit, CalibrationRecord, Evidence
+from edge.manifest import SCHEMA
 from export.card import Card
-from export.load import WEIGHTS
+from export.pack import replace_folder
 
-__all__ = ["Proven", "write_bundle"]
+if TYPE_CHECKING:
+    import export.audit
+
+__all__ = ["Proven", "ProvenArtefact", "summary", "write_bundle"]
+
+#: End of the file's name, by engine.
+_SUFFIXES = {"tflite": "tflite", "onnxruntime": "onnx"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenArtefact:
+    """A file that passed its gate.
+
+    Attributes:
+        engine: that it was proven on, ``tflite`` or ``onnxruntime``.
+        precision: one of ``edge.manifest.PRECISIONS``.
+        content: the file.
+        contract: what its tensors mean.
+        evidence: what was measured.
+        audit: what it may be called; None where nobody looked.
+    """
+
+    engine: str
+    precision: str
+    content: bytes
+    contract: Contract
+    evidence: Evidence
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """An INT8 TFLite file that passed its gate."""
+    """A network and its artefacts.
+
+    Attributes:
+        card: says licence, terms and what the network is for.
+        weights_sha256: digest of the trained weights, or of the foreign file, that went in.
+        artefacts: at least one, each of another engine or precision.
+        calibration: where the INT8 ranges come from.
+    """
 
     card: Card
-    content: bytes
-    contract: Contract
-    evidence: Evidence
+    weights_sha256: str
+    artefacts: tuple[ProvenArtefact, ...]
+    calibration: CalibrationRecord | None = None
 
 
 def write_bundle(
     out: Path, networks: Sequence[Proven], *, name: str, tools: dict[str, str]
 ) -> Bundle:
-    """Write a bundle folder beside its target, read it back, and rename it.
+    """Write a bundle's folder.
 
     Args:
         out: the folder; an older bundle there is replaced, anything else is left alone.
@@ -51,83 +82,57 @@ def write_bundle(
         OutputError: ``out`` is no bundle, or the disk is full or read-only.
         BundleError: what was written does not open.
     """
-    _check_target(out)
-    part = out.with_name(f".{secrets.token_hex(8)}.part")
-    old = out.with_name(f".{secrets.token_hex(8)}.old")
-    try:
-        part.mkdir(parents=True)
-        manifest = _manifest(networks, name, tools)
-        for network in networks:
-            write_whole(part / _file(network), network.content)
-        write_whole(part / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
-        bundle = Bundle.open(part)
-        if out.exists():
-            out.rename(old)
-        part.rename(out)
-        _sync(out.parent)
-    except OSError as error:
-        raise OutputError(
-            f"{out}: cannot be written: {error.strerror}",
-            hint="free some space or name another folder with --out",
-            code="output.write",
-        ) from error
-    finally:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-    return bundle
+    return replace_folder(out, _files(networks, name, tools))
 
 
-def _check_target(out: Path) -> None:
-    """Refuse to replace a folder that is no bundle: it may be somebody's home."""
-    taken = out.exists() or out.is_symlink()
-    if taken and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
-        raise OutputError(
-            f"{out}: is there already and is no bundle",
-            hint="name another folder with --out, or remove this one",
-            code="output.exists",
-        )
+def summary(found: export.audit.Audit) -> Audit:
+    """Return the part of an audit that goes into a bundle."""
+    lines = (f"{o.op} {o.name}: {o.precision}, {o.reason}" for o in found.exceptions)
+    return Audit(found.label[:MAX_LINE], tuple(line[:MAX_LINE] for line in lines))
 
 
-def _file(network: Proven) -> str:
-    return f"{network.card.task}.int8.tflite"
-
-
-def _manifest(networks: Sequence[Proven], name: str, tools: dict[str, str]) -> dict[str, object]:
+def _files(
+    networks: Sequence[Proven], name: str, tools: dict[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    for network in networks:
+        for artefact in network.artefacts:
+            yield _file(network, artefact), artefact.content
     now = datetime.datetime.now(datetime.timezone.utc)
-    return {
+    manifest = {
         "schema": SCHEMA,
         "name": name,
         "created": now.isoformat(timespec="seconds"),
         "tools": tools,
-        "networks": {network.card.task: _entry(network) for network in networks},
+        "networks": {network.card.task: _network(network) for network in networks},
     }
+    yield MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode()
 
 
-def _entry(network: Proven) -> dict[str, object]:
-    weights = network.card.folder / WEIGHTS
+def _network(network: Proven) -> dict[str, object]:
+    card, calibration = network.card, network.calibration
     return {
-        "licence": network.card.licence,
-        "recipe": network.card.name,
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "artefacts": [
-            {
-                "file": _file(network),
-                "engine": "tflite",
-                "precision": "int8",
-                "bytes": len(network.content),
-                "sha256": hashlib.sha256(network.content).hexdigest(),
-                "contract": network.contract.to_json(),
-                "evidence": network.evidence.to_json(),
-            }
-        ],
+        "licence": card.licence,
+        "terms": card.terms,
+        "recipe": card.name,
+        "weights_sha256": network.weights_sha256,
+        **({} if calibration is None else {"calibration": calibration.to_json()}),
+        "artefacts": [_artefact(network, artefact) for artefact in network.artefacts],
     }
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _artefact(network: Proven, artefact: ProvenArtefact) -> dict[str, object]:
+    audit = artefact.audit
+    return {
+        "file": _file(network, artefact),
+        "engine": artefact.engine,
+        "precision": artefact.precision,
+        "bytes": len(artefact.content),
+        "sha256": hashlib.sha256(artefact.content).hexdigest(),
+        "contract": artefact.contract.to_json(),
+        "evidence": artefact.evidence.to_json(),
+        **({} if audit is None else {"audit": audit.to_json()}),
+    }
+
+
+def _file(network: Proven, artefact: ProvenArtefact) -> str:
+    return f"{network.card.task}.{artefact.precision}.{_SUFFIXES[artefact.engine]}"

@@ -72,15 +72,17 @@ def write_bundle(
             "sha256": hashlib.sha256(content).hexdigest(),
             "contract": ((contracts or {}).get(task) or make_contract(task)).to_json(),
             "evidence": EVIDENCE,
+            "audit": {"label": "nothing computes", "exceptions": []},
         }
         networks[task] = {
             "licence": "Apache-2.0",
+            "terms": "made for tests",
             "recipe": f"test-{task}",
             "weights_sha256": "0" * 64,
             "artefacts": [artefact],
         }
     manifest = {
-        "schema": "unveil-edge.bundle/1",
+        "schema": "unveil-edge.bundle/2",
         "name": "made-for-tests",
         "created": "2026-11-21T00:00:00Z",
         "tools": {},

@@ -14,7 +14,8 @@ ROOMS = ("edge", "benchmarks", "export", "models")
 
 #: What accuracy is measured with; not the commands, the demo or the peers.
 MEASURING = tuple(
-    f"benchmarks.{part}" for part in ("faces", "figures", "metrics", "packs", "readers", "tasks")
+    f"benchmarks.{part}"
+    for part in ("faces", "figures", "foreign", "machine", "metrics", "packs", "readers", "tasks")
 )
 #: Rooms that a room may import besides itself; ``room.module`` opens that part alone.
 ALLOWED = {
@@ -31,6 +32,7 @@ EDGE_LIBRARIES = {
     "ai_edge_litert": "edge/engines/tflite.py",
     "tflite_runtime": "edge/engines/tflite.py",
     "onnxruntime": "edge/engines/onnxruntime.py",
+    "cryptography": "edge/signature.py",
 }
 #: The same for the harness: the peers run in an environment of their own.
 BENCHMARK_LIBRARIES = {

@@ -56,7 +56,8 @@ def _scripts(metadata: dict[str, Any]) -> list[str]:
 
 
 def _defines(module: str, function: str) -> bool:
-    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     arguments = functions[function].args

@@ -9,11 +9,31 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge.errors import EdgeError, UsageError
 
-__all__ = ["Parser", "Progress", "default_gallery", "run_command", "say", "whole_number"]
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
+
+__all__ = [
+    "TRUST",
+    "Parser",
+    "Progress",
+    "default_gallery",
+    "open_bundle",
+    "run_command",
+    "say",
+    "whole_number",
+]
+
+#: Settings of the option ``--trust``, the same in every command that opens a bundle.
+TRUST: dict[str, Any] = {
+    "metavar": "KEY",
+    "type": Path,
+    "action": "append",
+    "help": "demand that the bundle is signed with this public key's private one; may be repeated",
+}
 
 _INTERNAL = 70
 _INTERRUPTED = 130
@@ -127,6 +147,23 @@ def default_gallery() -> Path:
     """Return where the gallery lies unless the user says otherwise (XDG base directories)."""
     home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     return Path(home) / "unveil-edge" / "gallery.sqlite"
+
+
+def open_bundle(path: Path | None, trust: Sequence[Path] | None) -> Bundle:
+    """Open the bundle that a command was given, or the package's own.
+
+    Args:
+        path: None for the package's own.
+        trust: files of public keys, one of which must have signed it; None demands no signature.
+
+    Raises:
+        EdgeError: a key cannot be read, or the bundle does not open.
+    """
+    from edge.bundle import Bundle, default_bundle
+    from edge.signature import read_public_key
+
+    keys = None if trust is None else [read_public_key(key) for key in trust]
+    return Bundle.open(path or default_bundle(), keys=keys)
 
 
 def whole_number(text: str) -> int:

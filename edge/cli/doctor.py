@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.cli.common import Parser, default_gallery, run_command
+from edge.cli.common import TRUST, Parser, default_gallery, run_command
 
 __all__ = ["main"]
 
@@ -39,6 +39,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"
     )
+    parser.add_argument("--trust", **TRUST)
     parser.add_argument(
         "--gallery", metavar="PATH", type=Path, help=f"default: {default_gallery()}"
     )
@@ -56,7 +57,9 @@ def _run(argv: Sequence[str]) -> int:
         print(f"fail  libraries    {error}\n      mend it with: python -m pip install unveil-edge")
         return 2
     findings = run_checks(
-        bundle=options.bundle or default_bundle(), gallery=options.gallery or default_gallery()
+        bundle=options.bundle or default_bundle(),
+        gallery=options.gallery or default_gallery(),
+        trust=options.trust,
     )
     if options.json:
         facts = [dataclasses.asdict(finding) for finding in findings]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.common import Parser, default_gallery, run_command
+from edge.cli.common import TRUST, Parser, default_gallery, open_bundle, run_command
 from edge.errors import MissingInput
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _shared(unset: str | None = None) -> Parser:
         default=unset,
         help="networks (default: those of the package)",
     )
+    shared.add_argument("--trust", default=unset, **TRUST)
     shared.add_argument("--json", action="store_true", default=unset, help="print one JSON object")
     return shared
 
@@ -98,11 +99,10 @@ _Said = tuple[list[str], dict[str, object]]
 
 def _enrol(options: argparse.Namespace) -> _Said:
     """Look at every picture before the first is stored."""
-    from edge.bundle import Bundle, default_bundle
     from edge.enrol import single_face
     from edge.pipeline import Pipeline
 
-    bundle = Bundle.open(options.bundle or default_bundle())
+    bundle = open_bundle(options.bundle, options.trust)
     with Pipeline(bundle, embeddings=True) as pipeline:
         faces = [single_face(pipeline, image) for image in options.images]
     if options.gallery is None:
@@ -147,10 +147,9 @@ def _path(options: argparse.Namespace) -> Path:
 
 def _open(options: argparse.Namespace, *, create: bool = False) -> Gallery:
     """Open the gallery for the bundle's embedding revision."""
-    from edge.bundle import Bundle, default_bundle
     from edge.gallery import Gallery
 
-    bundle = Bundle.open(options.bundle or default_bundle())
+    bundle = open_bundle(options.bundle, options.trust)
     revision = bundle.artefact("identity").contract.revision
     return Gallery.open(_path(options), revision, create=create)
 

@@ -7,7 +7,16 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-from edge.cli.common import Parser, Progress, default_gallery, run_command, say, whole_number
+from edge.cli.common import (
+    TRUST,
+    Parser,
+    Progress,
+    default_gallery,
+    open_bundle,
+    run_command,
+    say,
+    whole_number,
+)
 from edge.errors import DataError, EdgeError, Interrupted
 
 __all__ = ["main"]
@@ -55,6 +64,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"
     )
+    parser.add_argument("--trust", **TRUST)
     parser.add_argument(
         "--gallery",
         metavar="PATH",
@@ -74,7 +84,6 @@ def _parser() -> Parser:
 def _run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     # Only here: --help needs neither OpenCV nor an engine.
-    from edge.bundle import Bundle, default_bundle
     from edge.gallery import Gallery
     from edge.pipeline import Pipeline
     from edge.sinks import open_sink
@@ -89,7 +98,7 @@ def _run(argv: Sequence[str]) -> int:
     stopped = False
     with ExitStack() as stack:
         source = stack.enter_context(open_source(options.source, report=report))
-        bundle = Bundle.open(options.bundle or default_bundle())
+        bundle = open_bundle(options.bundle, options.trust)
         path = options.gallery or (default_gallery() if default_gallery().exists() else None)
         gallery = None
         if path is not None:

@@ -7,12 +7,14 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge.bundle import Bundle
 from edge.doctor.finding import Finding
 from edge.errors import EdgeError
 from edge.gallery import Gallery
+from edge.signature import read_public_key
 
 __all__ = [
     "check_bundle",
@@ -35,19 +37,22 @@ _THROTTLED_NOW = {0: "under-voltage", 1: "capped frequency", 2: "throttled", 3: 
 _PI_THROTTLED = "devices/platform/soc/soc:firmware/get_throttled"
 
 
-def run_checks(*, bundle: Path, gallery: Path) -> list[Finding]:
+def run_checks(
+    *, bundle: Path, gallery: Path, trust: Sequence[Path] | None = None
+) -> list[Finding]:
     """Look at everything.
 
     Args:
-        bundle: folder of the bundle that edge-run would take.
+        bundle: folder or file of the bundle that edge-run would take.
         gallery: file of the gallery; it need not be there.
+        trust: files of public keys, one of which must have signed the bundle; None demands none.
     """
     return [
         check_python(sys.version_info[:2]),
         check_library("numpy", "numpy"),
         check_library("cv2", "opencv-python-headless"),
         check_engine(),
-        check_bundle(bundle),
+        check_bundle(bundle, trust),
         check_gallery(gallery, bundle),
         check_cameras(Path("/dev")),
         check_disk(gallery.parent),
@@ -89,13 +94,19 @@ def check_engine() -> Finding:
     return Finding("engine", "fail", f"LiteRT {litert.what}", litert.mend)
 
 
-def check_bundle(bundle: Path) -> Finding:
-    """Open the bundle: every digest, every contract, every evidence."""
+def check_bundle(bundle: Path, trust: Sequence[Path] | None = None) -> Finding:
+    """Open the bundle: every digest, every contract, every evidence, and its signature."""
     try:
-        opened = Bundle.open(bundle)
+        keys = None if trust is None else [read_public_key(path) for path in trust]
+        opened = Bundle.open(bundle, keys=keys)
     except EdgeError as error:
         return Finding("bundle", "fail", error.what, error.hint)
-    return Finding("bundle", "ok", f"{opened.name}: {', '.join(opened.tasks)}; all digests hold")
+    if opened.signed_by is not None:
+        signed = f"signed by {opened.signed_by.name}"
+    else:
+        signed = "its signature was not checked" if opened.is_signed else "not signed"
+    what = f"{opened.name}: {', '.join(opened.tasks)}; all digests hold; {signed}"
+    return Finding("bundle", "ok", what)
 
 
 def check_gallery(gallery: Path, bundle: Path) -> Finding:

@@ -11,11 +11,16 @@ __all__ = ["EmotionStage"]
 
 
 class EmotionStage(Stage[Emotion]):
-    """The likeliest of the contract's labels and its probability."""
+    """The likeliest of the contract's labels and its probability.
+
+    Attributes:
+        labels: of the contract, in their order.
+    """
 
     def __init__(self, engine: Engine, contract: Contract) -> None:
         super().__init__(engine, contract)
         self._position = check_labels(contract)
+        self.labels = contract.labels
 
     def decode(self) -> Emotion:
         """Return the emotion of the face that was prepared."""

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle import Artefact, Bundle
 from edge.contract import Contract, Crop, TensorSpec
 from edge.engines import open_engine
 from edge.engines.base import Engine
 from edge.errors import BundleError, UnavailableError, UsageError
 from edge.stages.base import fill_picture
-from tests.makers import make_contract, write_bundle
+from tests.makers import write_bundle
 
 ASSETS = Path(__file__).parents[1] / "assets"
 TFLITE = ASSETS / "tiny.int8.tflite"
@@ -253,8 +253,6 @@ def test_a_missing_library_is_named_with_its_command(
     for name in [*modules, *(f"{name}.interpreter" for name in modules)]:
         monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
     artefact = Bundle.open(write_bundle(tmp_path / "bundle")).artefact("mask")
-    artefact = dataclasses.replace(
-        artefact, content=TFLITE.read_bytes(), contract=make_contract("mask")
-    )
+    monkeypatch.setattr(Artefact, "content", TFLITE.read_bytes())
     with pytest.raises(UnavailableError, match=command):
         open_engine(artefact, engine=engine)
