@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.errors import DataError
 
-__all__ = ["Graph", "Node", "Option", "Quantisation", "Tensor", "read_graph"]
+__all__ = ["Graph", "Node", "Option", "Quantisation", "Tensor", "buffer_bytes", "read_graph"]
 
 #: A field of an operator's options; enumerations are their names, such as ``SAME`` or ``RELU6``.
 Option = int | float | bool | str | tuple[int, ...]
@@ -156,7 +156,7 @@ def read_graph(content: bytes, *, where: str) -> Graph:
                 f"{where}: has {len(model.subgraphs)} graphs, one is supported",
                 code="tflite.graphs",
             )
-        graph = _graph(model, model.subgraphs[0])
+        graph = _graph(model, model.subgraphs[0], content)
     except (
         struct.error, IndexError, ValueError, TypeError, KeyError, AttributeError,
         OverflowError, MemoryError, UnicodeDecodeError,
@@ -168,8 +168,8 @@ def read_graph(content: bytes, *, where: str) -> Graph:
     return graph
 
 
-def _graph(model: Any, subgraph: Any) -> Graph:
-    tensors = tuple(_tensor(model, i, raw) for i, raw in enumerate(subgraph.tensors))
+def _graph(model: Any, subgraph: Any, content: bytes) -> Graph:
+    tensors = tuple(_tensor(model, i, raw, content) for i, raw in enumerate(subgraph.tensors))
     nodes = tuple(_node(model, i, raw) for i, raw in enumerate(subgraph.operators or ()))
     for node in nodes:
         if not all(-1 <= t < len(tensors) for t in (*node.inputs, *node.outputs)):
@@ -198,16 +198,31 @@ def _in_order(maps: Any) -> list[tuple[str, int]]:
     return sorted(named, key=number)
 
 
-def _tensor(model: Any, index: int, raw: Any) -> Tensor:
+def _tensor(model: Any, index: int, raw: Any, content: bytes) -> Tensor:
     dtype = _dtypes()[raw.type]
     shape = tuple(int(n) for n in (raw.shape if raw.shape is not None else ()))
     if any(n < 0 for n in shape):
         raise ValueError(f"tensor {index} has shape {shape}")
-    stored = model.buffers[raw.buffer].data
+    stored = buffer_bytes(model.buffers[raw.buffer], content)
     data = None
-    if raw.buffer and stored is not None and len(stored) and dtype not in ("int4", "other"):
-        data = np.frombuffer(np.asarray(stored, np.uint8).tobytes(), dtype).reshape(shape)
+    if raw.buffer and stored and dtype not in ("int4", "other"):
+        data = np.frombuffer(stored, dtype).reshape(shape)
     return Tensor(index, _text(raw.name), shape, dtype, data, _quantisation(raw.quantization))
+
+
+def buffer_bytes(buffer: Any, content: bytes) -> bytes:
+    """Return what a buffer of the schema holds: in itself, or behind the tables of the file.
+
+    The quantiser writes larger files the second way, with ``offset`` and ``size`` from the start.
+
+    Raises:
+        ValueError: it lies outside the file.
+    """
+    if buffer.offset > 1:
+        if buffer.offset + buffer.size > len(content):
+            raise ValueError(f"a buffer ends at byte {buffer.offset + buffer.size}")
+        return content[buffer.offset : buffer.offset + buffer.size]
+    return b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
 
 
 def _quantisation(raw: Any) -> Quantisation | None:

@@ -8,16 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from edge.errors import ConfigError, DataError, MissingInput
+from edge.errors import ConfigError, MissingInput
 from export.card import Card
+from export.importers.weights import find_weights, read_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-__all__ = ["WEIGHTS", "load_module", "load_network"]
-
-#: File of the weights beside a card.
-WEIGHTS = "weights.safetensors"
+__all__ = ["build_network", "load_module", "load_network"]
 
 
 def load_module(path: Path) -> ModuleType:
@@ -61,45 +59,25 @@ def load_network(card: Card) -> nn.Module:
         ConfigError: ``net.py`` has no ``build``.
         DataError: the weights do not fit the network, or are not finite.
     """
-    module = load_module(card.folder / "net.py")
-    build = getattr(module, "build", None)
-    if not callable(build):
-        raise ConfigError(f"{card.folder / 'net.py'}: no function build()", code="recipe.build")
-    network: nn.Module = build()
-    network.load_state_dict(_read_weights(card.folder / WEIGHTS, network))
+    network = build_network(card.folder / card.source)
+    network.load_state_dict(read_weights(find_weights(card.folder), network))
     return network.float().eval()
 
 
-def _read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Read the weights and check them against the network, tensor by tensor."""
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def build_network(path: Path) -> nn.Module:
+    """Run ``build()`` of a recipe's ``net.py``; its weights are whatever it begins with.
 
-    if not path.is_file():
-        raise MissingInput(
-            f"{path}: there are no weights",
-            hint=f"train them with: edge-train {path.parent.name}",
-            code="weights.missing",
-        )
+    Raises:
+        MissingInput: there is no such file.
+        ConfigError: it cannot be imported, or has no ``build`` that works.
+    """
+    build = getattr(load_module(path), "build", None)
+    if not callable(build):
+        raise ConfigError(f"{path}: no function build()", code="recipe.build")
     try:
-        stored = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: no safetensors file: {error}", code="weights.damaged") from error
-    wanted = network.state_dict()
-    # The counter of seen batches takes no part in inference, and recipes need not keep it.
-    for name in wanted:
-        if name.endswith("num_batches_tracked"):
-            stored.setdefault(name, wanted[name])
-    problems = [f"{n} is missing" for n in wanted if n not in stored]
-    problems += [f"{n} is not in the network" for n in stored if n not in wanted]
-    for name in wanted.keys() & stored.keys():
-        have, want = tuple(stored[name].shape), tuple(wanted[name].shape)
-        if have != want:
-            problems.append(f"{name} has shape {list(have)} and the network {list(want)}")
-        elif not torch.isfinite(stored[name].float()).all():
-            problems.append(f"{name} holds values that are not finite")
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise DataError(f"{path}: {'; '.join(sorted(problems)[:3])}{more}", code="weights.fit")
-    return stored
+        network: nn.Module = build()
+    except Exception as error:
+        raise ConfigError(
+            f"{path}: build(): {type(error).__name__}: {error}", code="recipe.build"
+        ) from error
+    return network

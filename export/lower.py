@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,48 +22,57 @@ from export.card import Card, TensorCard
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SIGNATURE", "describe", "lower", "quiet"]
+__all__ = ["SIGNATURE", "describe", "lower", "lower_module", "quiet"]
 
 #: The one signature that litert-torch writes; tensors are ``args_i`` and ``output_i``.
 SIGNATURE = "serving_default"
 
 
 def lower(network: nn.Module, card: Card) -> bytes:
-    """Convert a network to float TFLite.
+    """Convert a recipe's network; see ``lower_module``."""
+    shapes = [tensor.shape for tensor in card.inputs]
+    return lower_module(network, shapes, where=str(card.folder / "net.py"))
+
+
+def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where: str) -> bytes:
+    """Convert a PyTorch network to float TFLite.
 
     Two conversions of one network give the same bytes.
 
     Args:
-        network: in ``eval`` mode; takes the card's inputs as float32 NHWC real values.
-        card: shapes of its inputs.
+        network: in ``eval`` mode; takes float32 tensors, pictures NHWC.
+        shapes: of its inputs, in the order of its arguments.
+        where: its file, for messages.
 
     Returns:
-        The TFLite file.
+        The TFLite file, with the signature ``SIGNATURE``.
 
     Raises:
         UnavailableError: litert-torch is not installed.
-        ConfigError: the network does not take the card's inputs, or cannot be converted.
+        ConfigError: the network does not take such inputs, or cannot be converted.
     """
     try:
         with quiet():
             import litert_torch
             import torch
+
+            from export.transposed import cut_transposed
     except ImportError as error:
         raise UnavailableError(
             f"lowering needs {error.name}",
             hint="pip install unveil-edge[export]",
             code="export.torch",
         ) from error
-    samples = tuple(torch.zeros(tensor.shape) for tensor in card.inputs)
+    samples = tuple(torch.zeros(shape) for shape in shapes)
     with tempfile.TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "float.tflite"
         try:
-            litert_torch.convert(network, samples).export(str(path))
+            legal = cut_transposed(network, samples)
+            litert_torch.convert(legal, samples).export(str(path))
         except Exception as error:
             # The converter raises whatever torch.export and its own passes raise.
             raise ConfigError(
-                f"{card.folder / 'net.py'}: cannot be lowered: "
-                f"{type(error).__name__}: {_first_line(error)}",
+                f"{where}: cannot be lowered: {type(error).__name__}: {_first_line(error)}",
                 code="export.lower",
             ) from error
         return path.read_bytes()

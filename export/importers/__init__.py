@@ -1,0 +1,1 @@
+"""Networks that others trained: read without running anything of theirs."""
