@@ -1,8 +1,9 @@
 """Inputs for calibration and for comparing artefacts: training pictures, as the device sees them.
 
-Every picture goes through the runtime's own ``prepare``. A network whose input is no plain crop
-of a picture (it reads another network's output, or pictures that must be made first) has a file
-``samples.py`` beside its card, with
+Every picture goes through the runtime's own ``prepare``, and none may stand in the set that the
+network is judged on. A network whose input is no plain crop of a picture (it reads another
+network's output, or pictures that must be made first) has a file ``samples.py`` beside its card,
+with
 
     calibration(data_dir, count) -> iterator of tuples of uint8 arrays, one for each input
     evidence(data_dir, limit)    -> iterator of (bare picture, masked picture, drawn mask)
@@ -10,48 +11,88 @@ of a picture (it reads another network's output, or pictures that must be made f
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import math
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from benchmarks.faces import FaceFinder
 from benchmarks.packs import Pack
-from benchmarks.readers import Row
 from edge.contract import Contract
-from edge.engines.base import Engine
-from edge.engines.null import NullEngine
-from edge.errors import ConfigError, DataError
-from edge.frames import Frame
-from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage
-from edge.stages.base import Stage
+from edge.errors import ConfigError, DataError, EdgeError
+from edge.evidence import CalibrationRecord
 from export.card import Card
 from export.load import load_module
-from export.quantise import Bytes
+from export.lowered import Sample
+from export.overlap import Known, fingerprint
+from export.samples import (
+    Picture,
+    Preparer,
+    as_inputs,
+    folder_pictures,
+    given,
+    known_pictures,
+    pack_pictures,
+    shuffled,
+)
 
-__all__ = ["HELD_BACK", "SAMPLES", "recipe_function", "sample_inputs"]
+__all__ = [
+    "HELD_BACK",
+    "SAMPLES",
+    "Calibrated",
+    "Draw",
+    "folder_inputs",
+    "given_inputs",
+    "pack_inputs",
+    "recipe_function",
+    "sample_inputs",
+]
 
-#: Inputs after those of the calibration, on which float and INT8 are compared.
+#: Inputs beside those of the calibration, on which float and INT8 are compared.
 HELD_BACK = 64
 SAMPLES = "samples.py"
 
-_STAGES: dict[str, Callable[[Engine, Contract], Stage[Any]]] = {
-    "detect": DetectStage,
-    "mask": MaskStage,
-    "identity": IdentifyStage,
-    "identity-masked": IdentifyStage,
-    "emotion": EmotionStage,
-}
+
+class Calibrated(NamedTuple):
+    """Inputs of a network.
+
+    Attributes:
+        samples: to calibrate with.
+        held_back: others to compare artefacts on; none if the set has none to spare.
+        manifest: what the samples are, with a digest of their decoded pictures.
+    """
+
+    samples: list[Sample]
+    held_back: list[Sample]
+    manifest: CalibrationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How inputs are drawn from a set.
+
+    Attributes:
+        count: at most so many to calibrate with.
+        minimum: at least so many; fewer do not show what a network meets.
+        known: pictures that the network is judged on, see ``export.samples``.
+        finder: chooses the face of a picture; without it a whole picture is a face.
+        method: of the calibration, for the manifest.
+    """
+
+    count: int = 600
+    minimum: int = 300
+    known: Known = field(default_factory=Known)
+    finder: FaceFinder | None = None
+    method: str = "minmax"
 
 
 def sample_inputs(
     card: Card, contract: Contract, data: Path, finder: FaceFinder | None
-) -> tuple[list[Bytes], list[Bytes]]:
-    """Collect a network's inputs on training pictures.
+) -> Calibrated:
+    """Collect a network's inputs on the training pictures that its card names.
+
+    Pictures that also stand in the card's evidence set are passed over.
 
     Args:
         card: says which pack and split, and how many.
@@ -60,32 +101,83 @@ def sample_inputs(
         finder: chooses the face of a picture; a detector needs none.
 
     Returns:
-        Inputs to calibrate with, ``card.calibration.count`` of them, and ``HELD_BACK`` others.
+        ``card.calibration.count`` inputs to calibrate with, and ``HELD_BACK`` others.
 
     Raises:
-        MissingInput, DataError: the pack cannot be read or is too small.
-        ConfigError: ``samples.py`` is wrong, or missing where it is needed.
+        MissingInput, DataError: a pack cannot be read or is too small.
+        ConfigError: ``samples.py`` is wrong.
+        UsageError: the network takes no plain picture and there is no ``samples.py``.
     """
-    count = card.calibration.count + HELD_BACK
+    plan, wanted = card.calibration, card.calibration.count + HELD_BACK
+    items: Iterable[Picture | Sample]
+    known = Known()
     if (card.folder / SAMPLES).is_file():
-        made = recipe_function(card, "calibration")(data, count)
-        samples = [_checked(card, contract, s) for s in itertools.islice(made, count)]
-    elif card.task in _STAGES:
-        samples = list(_prepared(card, contract, data, finder, count))
+        made = recipe_function(card, "calibration")(data, wanted)
+        items = (_checked(card, contract, sample) for sample in made)
     else:
-        raise ConfigError(
-            f"{card.folder / SAMPLES}: is missing, and a network of the task {card.task} has no "
-            "inputs without it",
-            code="recipe.samples",
-        )
-    if len(samples) < count:
-        raise DataError(
-            f"{data / card.calibration.pack}: {len(samples)} pictures to calibrate with and to "
-            f"compare on, {count} are needed",
-            hint="lower calibration.count in the card, or name a larger pack",
-            code="export.samples",
-        )
-    return samples[: card.calibration.count], samples[card.calibration.count :]
+        items = shuffled(pack_pictures(Pack.open(data / plan.pack), plan.split))
+        if card.evidence.pack:
+            judged = pack_pictures(Pack.open(data / card.evidence.pack), card.evidence.split)
+            known = known_pictures(judged)
+    found = _harvest(items, contract, known, finder, wanted)
+    hint = "lower calibration.count in the card, or name a larger pack"
+    found.demand(wanted, str(data / plan.pack), hint=hint)
+    return found.part(plan.count, plan.pack, plan.split, plan.method)
+
+
+def folder_inputs(folder: Path, contract: Contract, draw: Draw = Draw()) -> Calibrated:
+    """Collect a network's inputs on the pictures of a folder and of those inside it.
+
+    Args:
+        folder: with pictures.
+        contract: of the float artefact; its crop says how a picture goes in.
+        draw: how many are drawn, and what must not be among them.
+
+    Raises:
+        MissingInput: there is no such folder.
+        DataError: too few of its pictures can be read, or some stand in the evaluation set (a
+            pair is named).
+        UsageError: the network takes no plain picture.
+    """
+    pictures = shuffled(folder_pictures(folder))
+    return _drawn(pictures, contract, draw, str(folder), source=folder.resolve().name)
+
+
+def pack_inputs(folder: Path, split: str, contract: Contract, draw: Draw = Draw()) -> Calibrated:
+    """Collect a network's inputs on the pictures of a data pack's split.
+
+    Args:
+        folder: of the pack.
+        split: of the pack; may be empty for all of it.
+        contract, draw: as in ``folder_inputs``.
+
+    Raises:
+        MissingInput, DataError: as in ``folder_inputs``, or the pack has no such split.
+        UsageError: the network takes no plain picture.
+    """
+    pack = Pack.open(folder)
+    pictures = shuffled(pack_pictures(pack, split))
+    return _drawn(pictures, contract, draw, str(folder), source=pack.name, split=split)
+
+
+def given_inputs(
+    items: Iterable[Any], contract: Contract, draw: Draw = Draw(), *, source: str = "iterable"
+) -> Calibrated:
+    """Collect a network's inputs from anything that can be iterated over, in its order.
+
+    Args:
+        items: pictures, uint8 ``[H, W, 3]`` (BGR) or ``[H, W]``, which are prepared as the device
+            does it; or inputs as they go in, see ``export.samples.given``. No more are drawn than
+            are needed.
+        contract, draw: as in ``folder_inputs``.
+        source: what the items are, for messages and the manifest.
+
+    Raises:
+        DataError: as in ``folder_inputs``, or an item is neither.
+        UsageError: an item is a picture and the network takes no plain picture.
+    """
+    inputs = (given(item, f"{source} {number}", contract) for number, item in enumerate(items))
+    return _drawn(inputs, contract, draw, source, source=source)
 
 
 def recipe_function(card: Card, name: str) -> Callable[..., Iterator[Any]]:
@@ -102,45 +194,103 @@ def recipe_function(card: Card, name: str) -> Callable[..., Iterator[Any]]:
     return function
 
 
-def _prepared(
-    card: Card, contract: Contract, data: Path, finder: FaceFinder | None, count: int
-) -> Iterator[Bytes]:
-    """Run the runtime's ``prepare`` on pictures of the card's pack, in an order of no meaning."""
-    contract = dataclasses.replace(
-        contract,
-        inputs=tuple(
-            dataclasses.replace(spec, dtype="uint8", scale=1 / 128, zero_point=128)
-            for spec in contract.inputs
-        ),
-    )
-    pack = Pack.open(data / card.calibration.pack)
-    rows = _one_a_picture(pack.rows(card.calibration.split or None))
-    order = np.random.default_rng(0).permutation(len(rows))[:count]
-    with NullEngine(contract) as engine:
-        stage = _STAGES[card.task](engine, contract)
-        for row in (rows[int(i)] for i in order):
-            if contract.crop.kind == "frame" or finder is None:
-                stage.prepare(Frame(pack.image(row["file"]), 0, 0, row["file"]))
+@dataclass(slots=True)
+class _Harvest:
+    """What was found in a set.
+
+    Attributes:
+        inputs: with the digest of the picture that each was made of.
+        unreadable: pictures that could not be decoded.
+        copies: name of a picture that was passed over, and of itself in the evaluation set.
+    """
+
+    inputs: list[tuple[Sample, bytes]] = field(default_factory=list)
+    unreadable: int = 0
+    copies: list[tuple[str, str]] = field(default_factory=list)
+
+    def demand(self, least: int, where: str, *, hint: str) -> None:
+        """Refuse a set with too few inputs."""
+        if len(self.inputs) >= least:
+            return
+        passed = [f"{self.unreadable} cannot be read"] if self.unreadable else []
+        passed += [f"{len(self.copies)} stand in the evaluation set"] if self.copies else []
+        also = f" ({', '.join(passed)})" if passed else ""
+        raise DataError(
+            f"{where}: {len(self.inputs)} pictures to calibrate with and to compare on{also}, "
+            f"{least} are needed",
+            hint=hint,
+            code="export.samples",
+        )
+
+    def part(self, count: int, source: str, split: str, method: str) -> Calibrated:
+        """Part what is calibrated with from what is held back."""
+        samples = [sample for sample, _ in self.inputs]
+        digest = hashlib.sha256(b"".join(digest for _, digest in self.inputs[:count])).hexdigest()
+        manifest = CalibrationRecord(source, split, len(samples[:count]), digest, method)
+        return Calibrated(samples[:count], samples[count : count + HELD_BACK], manifest)
+
+
+def _drawn(
+    items: Iterable[Picture | Sample],
+    contract: Contract,
+    draw: Draw,
+    where: str,
+    *,
+    source: str,
+    split: str = "",
+) -> Calibrated:
+    found = _harvest(items, contract, draw.known, draw.finder, draw.count + HELD_BACK)
+    if found.copies:
+        mine, theirs = found.copies[0]
+        raise DataError(
+            f"{where}: {len(found.copies)} pictures stand in the evaluation set too: {mine} is "
+            f"{theirs} there",
+            hint="take them out: figures on pictures that calibration saw say nothing",
+            code="calibration.overlap",
+        )
+    found.demand(draw.minimum, where, hint="give more pictures, or ask for a smaller minimum")
+    spare = max(draw.minimum, len(found.inputs) - HELD_BACK)
+    return found.part(min(draw.count, spare), source, split, draw.method)
+
+
+def _harvest(
+    items: Iterable[Picture | Sample],
+    contract: Contract,
+    known: Known,
+    finder: FaceFinder | None,
+    wanted: int,
+) -> _Harvest:
+    """Prepare pictures until there are enough."""
+    found = _Harvest()
+    with Preparer(contract, finder) as prepare:
+        for item in items:
+            if isinstance(item, Picture):
+                try:
+                    image = item.read()
+                except EdgeError:
+                    found.unreadable += 1
+                    continue
+                mark = fingerprint(item.name, image)
+                twin = known.find(mark)
+                if twin is not None:
+                    found.copies.append((item.name, twin))
+                    continue
+                found.inputs.append((prepare(item, image), mark.digest))
             else:
-                face = finder.find_row(pack, row)
-                stage.prepare(face.frame, face.detection)
-            yield tuple(array.copy() for array in engine.inputs)
+                stored = b"".join(array.tobytes() for array in item)
+                found.inputs.append((item, hashlib.sha256(stored).digest()))
+            if len(found.inputs) >= wanted:
+                break
+    return found
 
 
-def _one_a_picture(rows: list[Row]) -> list[Row]:
-    return list({row["file"]: row for row in reversed(rows)}.values())[::-1]
-
-
-def _checked(card: Card, contract: Contract, sample: object) -> Bytes:
+def _checked(card: Card, contract: Contract, sample: object) -> Sample:
     """Give a recipe's arrays the batch and the channel that the contract wants."""
-    shapes = [spec.shape for spec in contract.inputs]
-    arrays = sample if isinstance(sample, tuple) else (sample,)
-    if [getattr(a, "size", 0) for a in arrays] != [math.prod(s) for s in shapes] or any(
-        a.dtype != np.uint8 for a in arrays
-    ):
+    inputs = as_inputs(sample, contract, ("uint8",))
+    if inputs is None:
         raise ConfigError(
             f"{card.folder / SAMPLES}: calibration() must give tuples of uint8 arrays of the "
-            f"shapes {[list(s[1:]) for s in shapes]}",
+            f"shapes {[list(spec.shape[1:]) for spec in contract.inputs]}",
             code="recipe.samples",
         )
-    return tuple(a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True))
+    return inputs

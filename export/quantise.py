@@ -1,106 +1,215 @@
-"""Quantise a float TFLite file to full INT8: weights a channel, activations a tensor."""
+"""Quantise a float TFLite file: full INT8, or float16 or int8 weights alone."""
 
 from __future__ import annotations
 
-import itertools
-import tempfile
-from collections.abc import Iterable
-from pathlib import Path
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.contract import Contract
-from edge.errors import DataError, UnavailableError
-from export.lower import SIGNATURE, quiet
+from edge.errors import DataError, UnavailableError, UsageError
+from export.absorb import absorb
+from export.canonical import canonical
+from export.graph import Graph, read_graph
+from export.lower import quiet
+from export.ranges import Ranges
+from export.scales import Settled, settle
 
-__all__ = ["Bytes", "quantise", "real_values", "span_bytes"]
+__all__ = ["IO", "quantise", "to_dynamic", "to_fp16"]
 
-#: Inputs of one run, as bytes: uint8 in the contract's order and shapes.
-Bytes = tuple[NDArray[np.uint8], ...]
-
-#: Samples that are in memory as floats at one time.
-_CHUNK = 25
+#: Types that an INT8 file can have at its ends.
+IO = ("int8", "uint8")
 
 
-def quantise(content: bytes, contract: Contract, samples: Iterable[Bytes]) -> bytes:
-    """Quantise with activation ranges seen on real inputs.
+def quantise(
+    content: bytes,
+    ranges: Ranges,
+    *,
+    keep_float: frozenset[str] = frozenset(),
+    io: str = "int8",
+    where: str = "the network",
+) -> bytes:
+    """Quantise to full INT8: weights a channel, activations a tensor, int32 bias.
+
+    A picture's byte is the stored int8 with its top bit turned. With ``uint8`` the file takes the
+    byte itself, at the price of one QUANTIZE a tensor: no runtime has int8 weights a channel
+    beside uint8 activations.
 
     Args:
         content: float TFLite file.
-        contract: of that file.
-        samples: training inputs as bytes; they are read once.
+        ranges: of that file, from ``export.ranges.observe``.
+        keep_float: names of tensors; the operators that make them stay float, with QUANTIZE and
+            DEQUANTIZE round them.
+        io: ``int8`` or ``uint8``, at inputs and outputs.
+        where: the network's name, for messages.
 
     Returns:
-        TFLite file with int8 inputs and outputs; equal input gives equal bytes.
+        TFLite file; equal input gives equal bytes. Operators that neither the quantiser nor
+        ``export.absorb`` can give integers stay float: look with ``export.audit``.
 
     Raises:
         UnavailableError: ai-edge-quantizer is not installed.
-        DataError: there are no samples.
+        UsageError: no operator makes a tensor of ``keep_float``, or there is no such ``io``.
+        DataError: the ranges are of another network, or the file cannot be quantised.
     """
+    if io not in IO:
+        raise UsageError(f"{where}: io {io!r} is none of {', '.join(IO)}", code="export.io")
+    content = canonical(content, where=where)
+    graph = read_graph(content, where=where)
+    _check(graph, ranges, keep_float, where)
+    settled = settle(graph, ranges)
+
+    def recipe(manager: Any) -> None:
+        manager.add_static_config(".*", _every(), activation_num_bits=8, weight_num_bits=8)
+        if io == "uint8":
+            _ends_in_uint8(manager)
+        _leave(manager, graph, keep_float)
+
+    content = _run(content, recipe, _statistics(settled), where)
+    return absorb(content, settled.spans, keep_float, where=where)
+
+
+def to_fp16(content: bytes, *, where: str = "the network") -> bytes:
+    """Store the weights as float16; the network computes in float32.
+
+    Args:
+        content: float TFLite file.
+        where: the network's name, for messages.
+
+    Returns:
+        TFLite file of about half the size; equal input gives equal bytes.
+
+    Raises:
+        UnavailableError, DataError: as ``quantise``.
+    """
+
+    def recipe(manager: Any) -> None:
+        from ai_edge_quantizer import quantizer
+
+        casting = quantizer.AlgorithmName.FLOAT_CASTING
+        manager.add_weight_only_config(".*", _every(), num_bits=16, algorithm_key=casting)
+
+    return _run(canonical(content, where=where), recipe, None, where)
+
+
+def to_dynamic(content: bytes, *, where: str = "the network") -> bytes:
+    """Store the weights as int8 a channel; activations are float32 and quantised while it runs.
+
+    Saves size, not time.
+
+    Args:
+        content: float TFLite file.
+        where: the network's name, for messages.
+
+    Returns:
+        TFLite file of about a quarter of the size; equal input gives equal bytes.
+
+    Raises:
+        UnavailableError, DataError: as ``quantise``.
+    """
+
+    def recipe(manager: Any) -> None:
+        manager.add_dynamic_config(".*", _every(), num_bits=8)
+
+    return _run(canonical(content, where=where), recipe, None, where)
+
+
+def _run(
+    content: bytes,
+    recipe: Callable[[Any], None],
+    statistics: dict[str, dict[str, Any]] | None,
+    where: str,
+) -> bytes:
+    """Run ai-edge-quantizer with the recipe that the function writes."""
     try:
         with quiet():
-            from ai_edge_quantizer import quantizer, recipe
+            from ai_edge_quantizer import quantizer, recipe_manager
     except ImportError as error:
         raise UnavailableError(
             f"quantising needs {error.name}",
             hint="pip install unveil-edge[export]",
             code="export.quantizer",
         ) from error
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        machine = quantizer.Quantizer(content)
-        machine.load_quantization_recipe(recipe.static_wi8_ai8())
-        path = Path(folder) / "int8.tflite"
-        machine.quantize(_ranges(content, contract, samples)).export_model(path)
-        return path.read_bytes()
-
-
-def _ranges(content: bytes, contract: Contract, samples: Iterable[Bytes]) -> dict[str, Any]:
-    """Return the least and the largest value of every tensor over all samples.
-
-    The quantiser's own calibration keeps a moving average of each sample's ends instead. That
-    cuts off whatever differs from sample to sample more than within one (pooled features, logits,
-    scores of pictures with and without a face): the trained detector had 11.7 dB of signal to
-    noise with it and 28.5 dB with the true ends, the emotion network 15.3 and 35.4 dB.
-    """
-    from ai_edge_quantizer import calibrator, recipe, recipe_manager
-    from ai_edge_quantizer.utils import qsv_utils
-
     manager = recipe_manager.RecipeManager()
-    manager.load_quantization_recipe(recipe.static_wi8_ai8())
-    watcher = calibrator.Calibrator(
-        content, num_threads=1, qsv_update_func=qsv_utils.min_max_update
-    )
-    names = [spec.name for spec in contract.inputs]
-    remaining = iter(samples)
-    # The calibrator makes a list of what it is given, so it is given little at a time.
-    while chunk := [
-        dict(zip(names, real_values(span_bytes(sample)), strict=True))
-        for sample in itertools.islice(remaining, _CHUNK)
-    ]:
-        watcher.calibrate({SIGNATURE: chunk}, manager)
-    ranges: dict[str, Any] = watcher.get_model_qsvs()
-    if not ranges:
-        raise DataError(f"{contract.network}: no pictures to calibrate with", code="export.samples")
-    return ranges
+    with quiet():
+        recipe(manager)
+        machine = quantizer.Quantizer(content)
+        machine.load_quantization_recipe(manager.get_quantization_recipe())
+        try:
+            made = machine.quantize(statistics, enable_progress_report=False).quantized_model
+        except (ValueError, RuntimeError, IndexError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{where}: cannot be quantised: {error}", code="export.quantise"
+            ) from error
+    return bytes(made)
 
 
-def span_bytes(sample: Bytes) -> Bytes:
-    """Put bytes 0 and 255 into every input of a sample, one corner pixel each.
+def _check(graph: Graph, ranges: Ranges, keep_float: frozenset[str], where: str) -> None:
+    made = [graph.tensors[index] for node in graph.nodes for index in node.outputs]
+    put_in = [graph.tensors[index] for _, index in graph.inputs]
+    lacking = [t.name for t in put_in + made if t.dtype == "float32" and t.name not in ranges]
+    if lacking:
+        raise DataError(
+            f"{where}: no range for tensor {lacking[0]} and {len(lacking) - 1} more",
+            hint="calibrate this very file",
+            code="export.ranges",
+        )
+    unknown = sorted(keep_float - {tensor.name for tensor in made})
+    if unknown:
+        raise UsageError(f"{where}: no operator makes {unknown[0]!r}", code="export.keep_float")
 
-    The quantiser then sees exactly -1 to 127/128, and the input's scale comes out as exactly
-    1/128 with zero point 0, so that a camera's byte is the stored value with its top bit turned.
+
+def _statistics(settled: Settled) -> dict[str, dict[str, Any]]:
+    """Write ranges for the quantiser.
+
+    Without a rank of their own, so that they fit a constant of any rank that has to share them.
     """
-    spanned = []
-    for array in sample:
-        array = array.copy()
-        array[:, 0, 0, :] = 0
-        array[:, -1, -1, :] = 255
-        spanned.append(array)
-    return tuple(spanned)
+    table = {
+        name: {"min": np.array(least, np.float32), "max": np.array(greatest, np.float32)}
+        for name, (least, greatest) in settled.spans.items()
+    }
+    return table | {name: {"min": -b, "max": b} for name, b in settled.weights.items()}
 
 
-def real_values(sample: Bytes) -> tuple[NDArray[np.float32], ...]:
-    """Return what the network reads for these bytes: ``(byte - 128) / 128``, float32."""
-    return tuple((array.astype(np.float32) - np.float32(128)) / np.float32(128) for array in sample)
+def _ends_in_uint8(manager: Any) -> None:
+    from ai_edge_quantizer import qtyping
+
+    config = qtyping.OpQuantizationConfig(
+        activation_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=False, dtype=qtyping.TensorDataType.UINT
+        ),
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+        explicit_dequantize=False,
+    )
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        manager.add_quantization_config(".*", end, config)
+
+
+def _leave(manager: Any, graph: Graph, keep_float: frozenset[str]) -> None:
+    """Leave out the operators that make the named tensors.
+
+    The recipe finds an operator by its kind and a pattern over the names of its results, each
+    followed by a semicolon. The kind keeps it apart from the graph's end, which has the name too.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+
+    for node in graph.nodes:
+        names = [graph.tensors[index].name for index in node.outputs]
+        kind = "CONV_2D_TRANSPOSE" if node.op == "TRANSPOSE_CONV" else node.op
+        if keep_float.intersection(names) and kind in qtyping.TFLOperationName.__members__:
+            pattern = re.escape("".join(f"{name};" for name in names)[:10_000])
+            manager.add_quantization_config(
+                f"^{pattern}$",
+                qtyping.TFLOperationName[kind],
+                algorithm_key=quantizer.AlgorithmName.NO_QUANTIZE,
+            )
+
+
+def _every() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.TFLOperationName.ALL_SUPPORTED
