@@ -1,0 +1,121 @@
+"""``edge-export inspect``: every layer of an artefact, beside its float network."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import GateFailed, UsageError
+from edge.files import write_whole
+from export.cli.common import (
+    add_json,
+    add_pictures,
+    draw_inputs,
+    picture_card,
+    positive_number,
+    print_json,
+)
+from export.importers.safety import read_bounded
+
+if TYPE_CHECKING:
+    from export.lowered import Lowered, Sample
+
+__all__ = ["add"]
+
+#: Inputs that layers are compared on.
+_MOST = 32
+_EXAMPLES = """\
+examples:
+  edge-export inspect network.int8.tflite
+  edge-export inspect network.int8.tflite --float network.fp32.tflite --html page.html
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "inspect",
+        help="what a file computes in, layer by layer",
+        description="Say what an artefact computes in; with its float network also how near every "
+        "layer is, what it costs, and whether anything failed in silence.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="TFLite or ONNX")
+    parser.add_argument("--float", metavar="FILE", type=Path, dest="exact",
+                        help="the float TFLite file that it was made from")  # fmt: skip
+    add_pictures(parser)
+    parser.add_argument("--seconds", metavar="S", type=positive_number, default=10.0,
+                        help="to spend on timing the layers (default: 10)")  # fmt: skip
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with plots")
+    add_json(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    content = read_bounded(options.file)
+    if options.exact is None:
+        return _audit(options, content)
+    from export.inspection import inspect
+    from export.lowered import real_values
+    from export.report import page, show
+
+    exact = _open_float(options)
+    samples = [real_values(exact.contract.inputs, sample) for sample in _samples(options, exact)]
+    found = inspect(
+        exact.content, content, samples, where=options.file.name, seconds=options.seconds
+    )
+    if options.html:
+        write_whole(options.html, page(found).encode())
+    if options.json:
+        print(json.dumps(found.to_json()))
+    else:
+        show(found, sys.stdout)
+    return GateFailed.exit_code if found.findings else 0
+
+
+def _audit(options: argparse.Namespace, content: bytes) -> int:
+    """Say what can be said without the float network."""
+    from export.audit import audit, audit_onnx
+    from export.probe import is_tflite
+
+    if options.data or options.html:
+        raise UsageError(
+            f"{options.file}: layers are compared with those of its float network",
+            hint="give --float FILE",
+            code="inspect.float",
+        )
+    look = audit if is_tflite(content) else audit_onnx
+    found = look(content, options.file.name)
+    if options.json:
+        print_json("audit", found.to_json())
+        return 0
+    print(f"{options.file.name}: {found.label}")
+    for precision, count in sorted(found.counts.items()):
+        print(f"  {count:5} {precision}")
+    for operator in found.exceptions:
+        print(f"  {operator.op} {operator.name}: {operator.precision}, {operator.reason}")
+    return 0
+
+
+def _open_float(options: argparse.Namespace) -> Lowered:
+    from export.importers.tflite import open_tflite
+    from export.lowered import Lowered, contract_of
+
+    name, content = options.exact.stem, open_tflite(options.exact)
+    contract = contract_of(content, "tflite", card=None, name=name)
+    exact = Lowered(name, "tflite", "fp32", content, contract)
+    if not options.data:
+        return exact
+    return exact.told(picture_card(options, exact))
+
+
+def _samples(options: argparse.Namespace, exact: Lowered) -> list[Sample]:
+    from export.conversion import random_inputs
+
+    if not options.data:
+        return random_inputs(exact)
+    return draw_inputs(options, exact, method="minmax").samples[:_MOST]
