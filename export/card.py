@@ -104,6 +104,8 @@ class Card:
         name, task, summary, licence: as written.
         labels, revision, threshold, temperature, crop: go into the contract.
         inputs, outputs: in the order of the network's own arguments and results.
+        tuning: data that mixed precision may be searched on, never the evidence data; None where
+            the card names none.
         packs, terms: the data it was trained on and under which terms.
     """
 
@@ -122,6 +124,7 @@ class Card:
     outputs: tuple[TensorCard, ...]
     calibration: Calibration
     evidence: EvidencePlan
+    tuning: EvidencePlan | None
     packs: tuple[str, ...]
     terms: str
 
@@ -189,7 +192,7 @@ def read_card(path: Path, *, whole: bool = True) -> Card:
 
 
 def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool) -> Card:
-    known = "name task summary licence source contract calibration evidence data"
+    known = "name task summary licence source contract calibration evidence tuning data"
     if not whole:
         raw = {**_NO_PROOF, **raw}
     root = Table(reader, "", {"source": {}, **raw}, known)
@@ -235,8 +238,16 @@ def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool)
             evidence.number("min_cosine", -1.0, 1.0, default=-1.0),
             evidence.number("min_sqnr_db", -1000.0, 1000.0, default=-1000.0),
         ),
+        tuning=_tuning(root) if "tuning" in raw else None,
         packs=origin.texts("packs"),
         terms=origin.text("terms"),
+    )
+
+
+def _tuning(root: Table) -> EvidencePlan:
+    tuning = root.table("tuning", "pack split metric")
+    return EvidencePlan(
+        tuning.text("pack"), tuning.text("split", default=""), tuning.text("metric"), max_drop=0.0
     )
 
 

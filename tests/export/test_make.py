@@ -23,11 +23,12 @@ if any(
 
 # Everything below needs it; the modules themselves import it only when they run.
 from export.card import Card, read_card
-from export.load import WEIGHTS, load_module, load_network
+from export.gate import Lowered, Peers, compare, verify
+from export.importers.weights import WEIGHTS
+from export.load import load_module, load_network
 from export.lower import describe, lower, quiet
-from export.make import Made, Settings, make
 from export.quantise import quantise, span_bytes
-from export.verify import Lowered, Peers, compare, verify
+from export.recipes import Made, Settings, make
 
 with quiet():
     import torch
@@ -154,7 +155,7 @@ def test_a_loss_beyond_the_card_is_refused_with_both_figures(
     content = lower(network, card)
     wrong = _quantised(Lowered("float", content, describe(content, card)), card)
     strict = replace(card, evidence=replace(card.evidence, max_drop=0.015))
-    detector = made.networks[0]
+    (detector,) = made.networks[0].artefacts
     lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
     with (
         Peers(lowered) as peers,
@@ -168,7 +169,7 @@ def test_a_metric_that_the_task_does_not_have_is_named(
     home: Path, made: Made, card: Card, exact: Lowered
 ) -> None:
     odd = replace(card, evidence=replace(card.evidence, metric="beauty"))
-    detector = made.networks[0]
+    (detector,) = made.networks[0].artefacts
     lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
     with Peers(lowered) as peers, pytest.raises(ConfigError, match="'beauty' is none of accuracy"):
         verify(odd, exact, _quantised(exact, card), _inputs(20), peers, home / "data")

@@ -1,0 +1,87 @@
+"""``edge-export make``: every recipe of a folder into one bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from edge.cli.common import whole_number
+from export.cli.common import (
+    add_artefacts,
+    add_json,
+    add_work,
+    positive_number,
+    print_json,
+    progress,
+    wanted,
+)
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "make",
+        help="load, lower, quantise, verify all recipes, write a bundle",
+        description="Export every recipe of a folder into one bundle, each network proven.",
+        epilog="example:\n  edge-export make --out trial --data data --only mask --limit 200",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="to write")
+    parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="these recipes")
+    add_recipes(parser)
+    add_artefacts(parser)
+    add_work(parser)
+    parser.add_argument("--max-drop", metavar="POINTS", type=positive_number,
+                        help="keep layers float until INT8 loses no more")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="say what would be made, and stop")
+    add_json(parser)
+    parser.set_defaults(run=_run)
+
+
+def add_recipes(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where recipes and data are."""
+    parser.add_argument("--models", metavar="DIR", type=Path, default=Path("models"),
+                        help="the recipes (default: models)")  # fmt: skip
+    parser.add_argument("--data", metavar="DIR", type=Path, default=Path("data"),
+                        help="the data packs (default: data)")  # fmt: skip
+    parser.add_argument("--limit", metavar="N", type=whole_number,
+                        help="prove on at most so many pictures a network")  # fmt: skip
+
+
+def _run(options: argparse.Namespace) -> int:
+    from export.recipes import Settings, make, plan
+
+    settings = Settings(
+        models=options.models,
+        data=options.data,
+        work=options.work,
+        only=tuple(options.only),
+        limit=options.limit,
+        wanted=wanted(options, "int8"),
+        opset=options.opset,
+        max_points=options.max_drop,
+    )
+    if options.dry_run:
+        for line in plan(options.out, settings):
+            print(line)
+        return 0
+    made = make(options.out, settings, say=progress)
+    if options.json:
+        rows = [
+            {
+                "network": artefact.contract.network,
+                "engine": artefact.engine,
+                "precision": artefact.precision,
+                "file": artefact.file,
+                "bytes": artefact.size,
+                "evidence": artefact.evidence.to_json(),
+            }
+            for artefact in made.bundle.artefacts
+        ]
+        print_json("make", {"bundle": str(made.path), "artefacts": rows})
+    else:
+        print(options.out)
+    return 0

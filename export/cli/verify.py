@@ -1,0 +1,35 @@
+"""``edge-export verify``: measure a finished bundle again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from export.cli.make import add_recipes
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "verify",
+        help="measure a bundle again on its evidence data",
+        description="Hold a bundle to its own evidence, in the runtime that will run it.",
+        epilog="example:\n  edge-export verify my-bundle --data data",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path)
+    add_recipes(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge.bundle import Bundle
+    from export.check import check_bundle
+
+    bundle = Bundle.open(options.bundle)
+    for line in check_bundle(bundle, options.models, options.data, limit=options.limit):
+        print(line)
+    return 0
