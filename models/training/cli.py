@@ -12,6 +12,11 @@ from edge.errors import MissingInput, UnavailableError, UsageError
 
 __all__ = ["main"]
 
+_EXAMPLES = """\
+examples:
+  edge-train emotion --data data --budget small
+  edge-train emotion --data data --qat
+"""
 MODELS = Path(__file__).resolve().parent.parent
 
 
@@ -19,7 +24,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="edge-train",
         description="Train one of the project's networks from its own initial values.",
-        epilog="example: edge-train emotion --data data --budget small",
+        epilog=_EXAMPLES,
     )
     parser.add_argument("name", help="a folder of models/: " + ", ".join(_names()))
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data packs")
@@ -31,9 +36,16 @@ def _parser() -> Parser:
         default="small",
         help="smoke: seconds; small: an hour on two cores; full: a GPU",
     )
+    parser.add_argument(
+        "--qat",
+        action="store_true",
+        help="go on from the weights of --out for a few epochs, with the rounding of INT8",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2, help="of the CPU")
-    parser.add_argument("--run", type=Path, help="folder of state and log (default: runs/NAME)")
+    parser.add_argument(
+        "--run", type=Path, help="folder of state and log (default: runs/NAME[-qat])"
+    )
     parser.add_argument("--out", type=Path, help="weights file (default: beside the recipe)")
     return parser
 
@@ -73,10 +85,17 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe = module.recipe(arguments.data, budget=arguments.budget, **options)
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UnavailableError("no CUDA GPU for PyTorch here", hint="use --device cpu")
+    out = arguments.out or MODELS / name / "weights.safetensors"
+    run = name
+    if arguments.qat:
+        from models.training.qat import fine_tune
+
+        run = f"{name}-qat"
+        recipe = fine_tune(recipe, out, budget=arguments.budget, seed=arguments.seed)
     train(
         recipe,
-        run=arguments.run or Path("runs") / name,
-        out=arguments.out or MODELS / name / "weights.safetensors",
+        run=arguments.run or Path("runs") / run,
+        out=out,
         device=arguments.device,
         seed=arguments.seed,
         say=lambda line: print(line, file=sys.stderr, flush=True),

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from models.training.curve import draw_curve
 from models.training.weights import save_state
 
-__all__ = ["Batch", "Plan", "Recipe", "Samples", "real", "train"]
+__all__ = ["Batch", "Plan", "Recipe", "Samples", "batches", "real", "train"]
 
 Batch = tuple[Tensor, ...]
 
@@ -123,7 +123,7 @@ def train(
         # The state of the shuffling must not depend on where a run was broken off.
         order = recipe.samples.epoch(np.random.default_rng([seed, epoch]))
         total = max(1, len(order) // plan.batch)
-        for batch in _batches(recipe.samples, order, plan.batch, seed, epoch, device):
+        for batch in batches(recipe.samples, order, plan.batch, seed, epoch, device):
             rate = _rate(plan, epoch + steps / total)
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -178,7 +178,7 @@ def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
             kept.copy_(new)
 
 
-def _batches(
+def batches(
     samples: Samples,
     order: NDArray[np.intp],
     size: int,
@@ -186,7 +186,15 @@ def _batches(
     epoch: int,
     device: str,
 ) -> Iterator[Batch]:
-    """Make examples a few batches ahead in threads (OpenCV and NumPy release the lock)."""
+    """Make examples a few batches ahead in threads (OpenCV and NumPy release the lock).
+
+    Args:
+        samples: make each example.
+        order: their indices; what is left over for no whole batch is left out.
+        size: examples a batch.
+        seed, epoch: every example depends on them and on its place, not on the threads.
+        device: where the batches go.
+    """
     workers = 1 if device == "cpu" else 14
     starts = range(0, max(0, len(order) - size + 1), size)
 

@@ -12,13 +12,16 @@ from edge.files import write_whole
 
 __all__ = ["load_state", "save_state"]
 
+#: Ends of names that take no part in inference: what batch norm and ``qat`` count and observe.
+_PASSING = ("num_batches_tracked", "rounding.least", "rounding.greatest")
+
 
 def save_state(net: nn.Module, path: Path) -> None:
     """Write the network's tensors, floating ones as float16 to keep the project small."""
     tensors = {
         name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
         for name, value in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        if not name.endswith(_PASSING)
     }
     write_whole(path, save(tensors))
 
@@ -28,6 +31,6 @@ def load_state(net: nn.Module, path: Path) -> None:
     tensors = load_file(path)
     state = net.state_dict()
     for name in state:
-        if not name.endswith("num_batches_tracked"):
+        if not name.endswith(_PASSING):
             state[name] = tensors[name].to(torch.float32)
     net.load_state_dict(state)
