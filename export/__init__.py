@@ -55,8 +55,9 @@ def convert(
         EdgeError: the network cannot be read or converted, or an artefact failed; nothing is
             written then.
     """
+    from export.artefacts import Inputs, Request
     from export.calibrate import HELD_BACK, Draw, given_inputs
-    from export.conversion import Inputs, Request, convert_source, write_conversion
+    from export.conversion import convert_source, write_conversion
     from export.lowered import Lowered
     from export.source import find_source
 
@@ -81,7 +82,7 @@ def make(out: Path, *, models: Path, data: Path, work: Path) -> Made:
     Raises:
         EdgeError: a card, weights, data or a gate; nothing is written then.
     """
-    from export.recipes import Settings
+    from export.recipe import Settings
     from export.recipes import make as run
 
     return run(out, Settings(models=models, data=data, work=work))

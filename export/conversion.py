@@ -12,75 +12,27 @@ from pathlib import Path
 import numpy as np
 
 import edge
-from edge.errors import GateFailed, OutputError, UsageError
+from edge.errors import OutputError, UsageError
 from edge.evidence import CalibrationRecord
 from edge.files import write_whole
 from export.agreement import LayerAgreement, agreement
-from export.cache import Cache, digest, tool_versions
-from export.card import TensorCard
+from export.artefacts import Artefacts, Inputs, Request
+from export.cache import Cache, tool_versions
 from export.gate import compare
 from export.lowered import Lowered, Sample, real_values
-from export.mixed import Trials, candidates_of, search
 from export.original import fidelity_db
-from export.quantise import quantise
 from export.ranges import Ranges
 from export.source import Source
-from export.steps import OPSET, TOOLS, Say, Steps
+from export.steps import TOOLS, Say, Steps
 from export.table import Row
 from export.timing import medians_ms
 
-__all__ = ["Conversion", "Inputs", "Request", "convert_source", "random_inputs", "write_conversion"]
+__all__ = ["Conversion", "convert_source", "random_inputs", "write_conversion"]
 
 #: Inputs on which artefacts are compared where no pictures are given.
 _RANDOM_INPUTS = 16
 #: Inputs on which every layer of two artefacts is compared.
 _AGREED_ON = 8
-#: SQNR of what is the same, see ``benchmarks.metrics.sqnr_db``.
-_EQUAL_DB = 99.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is wanted of a network.
-
-    Attributes:
-        wanted: format and precision of each artefact.
-        method: of calibration, see ``export.ranges.observe``.
-        opset: of ONNX files.
-        equalise: even out the channels of the float program first.
-        correct: take the mean error of the weights out of the biases.
-        min_db: layers of INT8 artefacts stay float until their outputs are so near; None lets all
-            be INT8.
-    """
-
-    wanted: tuple[tuple[str, str], ...] = (("tflite", "fp32"),)
-    method: str = "minmax"
-    opset: int = OPSET
-    equalise: bool = False
-    correct: bool = False
-    min_db: float | None = None
-
-    @property
-    def int8(self) -> bool:
-        """Whether anything is to be quantised."""
-        return any(precision == "int8" for _, precision in self.wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Inputs of a network.
-
-    Attributes:
-        calibration: INT8 takes its ranges from these.
-        held_back: others, on which artefacts are compared; random ones where there are none.
-        pictures: of a bare file, what its inputs mean.
-        record: what the calibration inputs are.
-    """
-
-    calibration: Sequence[Sample] = ()
-    held_back: Sequence[Sample] = ()
-    pictures: tuple[TensorCard, ...] = ()
-    record: CalibrationRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +121,7 @@ def convert_source(
             steps, exact = steps.told(given.pictures), exact.told(given.pictures)
         compared = list(given.held_back) or random_inputs(exact)
         fidelity = fidelity_db(source, exact, compared)
-        quantiser = _Quantiser(steps, exact, request, given, compared, say)
+        quantiser = Artefacts(steps, exact, request, given, compared, say)
         artefacts = [quantiser.artefact(format, precision) for format, precision in request.wanted]
     kind = "held-back inputs" if given.held_back else "random inputs"
     return Conversion(
@@ -198,90 +150,6 @@ def _agreement(
         return ()
     reals = [real_values(exact.contract.inputs, sample) for sample in inputs[:_AGREED_ON]]
     return tuple(agreement(exact.content, int8["tflite"], int8["onnx"], reals, ranges))
-
-
-class _Quantiser:
-    """Make the artefacts of one float program; what INT8 needs is made when it is first asked."""
-
-    def __init__(
-        self,
-        steps: Steps,
-        exact: Lowered,
-        request: Request,
-        given: Inputs,
-        compared: list[Sample],
-        say: Say,
-    ) -> None:
-        self._say = say
-        self._steps, self._exact, self._request = steps, exact, request
-        self._given, self._compared = given, compared
-        self._base: Lowered | None = None
-        self._keep: frozenset[str] = frozenset()
-        self.ranges: Ranges | None = None
-        self.means: tuple[str, ...] = ()
-
-    def artefact(self, format: str, precision: str) -> Lowered:
-        """Return one artefact."""
-        base, opset = self._exact, self._request.opset
-        if precision == "int8":
-            base = self._calibrated()
-            return self._steps.artefact(
-                base, format, precision, ranges=self.ranges, keep_float=self._keep, opset=opset
-            )
-        return self._steps.artefact(base, format, precision, opset=opset)
-
-    def _calibrated(self) -> Lowered:
-        """Return what is quantised: the float program after all means that were asked for."""
-        if self._base is not None:
-            return self._base
-        request, steps, base = self._request, self._steps, self._exact
-        samples = self._given.calibration
-        key = digest(*(array.tobytes() for sample in samples for array in sample))
-        if request.equalise:
-            base = steps.equalise(base, lambda: samples, key)
-            self.means += ("cross-layer equalisation",)
-        self.ranges = steps.calibrate(base, lambda: samples, key, method=request.method)
-        if request.correct:
-            base = steps.correct(base, self.ranges, lambda: samples, key)
-            self.means += ("bias correction",)
-        self._base = base
-        if request.min_db is not None:
-            self._keep = self._search(base, request.min_db)
-            self.means += (f"mixed precision: {len(self._keep)} layers in float",)
-        return base
-
-    def _search(self, base: Lowered, least: float) -> frozenset[str]:
-        """Return the fewest layers that must stay float for the outputs to be so near.
-
-        Raises:
-            GateFailed: not even all of them are enough.
-        """
-        specs, where = self._exact.contract.inputs, base.where
-        trials = Trials(
-            self._exact.content,
-            lambda keep: quantise(base.content, self._ranges(), keep_float=keep, where=where),
-            [real_values(specs, sample) for sample in self._compared],
-            where=where,
-        )
-        plan = search(
-            lambda keep: trials(keep).sqnr_db,
-            candidates_of(base.content, where=where),
-            baseline=_EQUAL_DB,
-            budget=_EQUAL_DB - least,
-            trial=trials,
-            say=self._say,
-        )
-        if not plan.reached:
-            raise GateFailed(
-                f"{where}: {plan.summary}",
-                hint="calibrate on more or other pictures, or ask for less with --min-db",
-                code="export.mixed",
-            )
-        return frozenset(plan.keep_float)
-
-    def _ranges(self) -> Ranges:
-        assert self.ranges is not None, "calibration comes before the search"
-        return self.ranges
 
 
 def write_conversion(conversion: Conversion, out: Path) -> list[Path]:

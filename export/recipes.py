@@ -6,65 +6,20 @@ of everything that went into it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 
-import benchmarks
 import edge
-from benchmarks.figures import Figures
-from benchmarks.packs import Pack
 from edge.bundle import Bundle
-from edge.errors import ConfigError, GateFailed
-from edge.evidence import CalibrationRecord, Evidence
-from export.bundle import Proven, ProvenArtefact, summary, write_bundle
-from export.cache import Cache, digest, digest_files, tool_versions
-from export.calibrate import SAMPLES, Calibrated, sample_inputs
+from export.bundle import Proven, write_bundle
+from export.cache import tool_versions
 from export.card import Card, find_cards
-from export.gate import Similarity, compare, prove
-from export.importers.weights import find_weights
-from export.lowered import ENGINES, Lowered, contract_of, real_values
-from export.metric import figures_of, loss
-from export.mixed import Trials, candidates_of, search
 from export.peers import PEERS, Peers
-from export.quantise import quantise
-from export.ranges import Ranges
-from export.source import find_source
-from export.steps import OPSET, TOOLS, Say, Steps
+from export.recipe import Network, Recipe, Settings
+from export.steps import TOOLS, Say
 
-#: What a point of a metric is, where it is no share.
-_POINT = {"psnr": 1.0}
-
-__all__ = ["Made", "Settings", "make", "plan"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What to export from what.
-
-    Attributes:
-        models: folder with one folder a recipe.
-        data: folder of the data packs.
-        work: folder for what the steps made.
-        only: names of the recipes that go into the bundle; all if empty.
-        limit: prove on at most so many pictures a network; None takes all.
-        wanted: format and precision of each artefact of a network.
-        opset: of the ONNX files.
-        max_points: INT8 may lose so much of the metric, in hundredths (of dB metrics: in dB), and
-            layers stay float until it does; None leaves all INT8 and the card's own limit.
-    """
-
-    models: Path
-    data: Path
-    work: Path
-    only: tuple[str, ...] = ()
-    limit: int | None = None
-    wanted: tuple[tuple[str, str], ...] = (("tflite", "int8"),)
-    opset: int = OPSET
-    max_points: float | None = None
+__all__ = ["Made", "make", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +29,6 @@ class Made:
     path: Path
     bundle: Bundle
     networks: tuple[Proven, ...]
-
-
-@dataclass(slots=True)
-class _Network:
-    """What was made of one recipe so far."""
-
-    exact: Lowered
-    ranges: Ranges
-    int8: Lowered
-    figures: Figures | None = field(default=None)
 
 
 def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made:
@@ -99,12 +44,12 @@ def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made
     """
     wanted = find_cards(settings.models, settings.only)
     cards = _with_peers(wanted, find_cards(settings.models))
-    made: dict[str, _Network] = {}
+    made: dict[str, Network] = {}
     # The detector comes first: the others' faces are found with its artefact.
     for card in sorted(cards, key=lambda card: card.task != "detect"):
-        made[card.task] = _Maker(card, settings, say, made).build()
+        made[card.task] = Recipe(card, settings, say, made).build()
     with Peers({task: network.int8 for task, network in made.items()}) as peers:
-        networks = [_Maker(card, settings, say, made).prove(peers) for card in wanted]
+        networks = [Recipe(card, settings, say, made).prove(peers) for card in wanted]
     tools = {"unveil-edge": edge.__version__, **tool_versions(*TOOLS)}
     bundle = write_bundle(out, networks, name=out.name, tools=tools)
     say(f"bundle: {out}: {len(bundle.artefacts)} artefacts of {len(networks)} networks, "
@@ -133,220 +78,3 @@ def _with_peers(wanted: list[Card], everyone: list[Card]) -> list[Card]:
     while more := {peer for task in tasks for peer in PEERS[task]} - tasks:
         tasks |= more
     return [card for card in everyone if card.task in tasks]
-
-
-class _Maker:
-    """What is done with one recipe."""
-
-    def __init__(self, card: Card, settings: Settings, say: Say, made: dict[str, _Network]) -> None:
-        self._card, self._settings, self._say, self._made = card, settings, say, made
-        self._steps = Steps(card.name, card, Cache(settings.work / card.name), say)
-        self._drawn: Calibrated | None = None
-
-    def build(self) -> _Network:
-        """Load and lower, then calibrate and quantise."""
-        card = self._card
-        source = find_source(card.folder / card.source, card=card)
-        exact = self._steps.lower(source.load, source.key)
-        ranges = self._steps.calibrate(
-            exact,
-            lambda: self._inputs(exact).samples,
-            self._samples_key(exact),
-            method=card.calibration.method,
-        )
-        return _Network(exact, ranges, self._steps.artefact(exact, "tflite", "int8", ranges=ranges))
-
-    def prove(self, peers: Peers) -> Proven:
-        """Make and verify each wanted artefact, and say its figures."""
-        return Proven(
-            self._card,
-            self._weights_sha256(),
-            tuple(self._proven(peers)),
-            self._calibration(),
-        )
-
-    def _calibration(self) -> CalibrationRecord:
-        """Return what the INT8 artefacts were calibrated with."""
-        exact = self._made[self._card.task].exact
-        stored = self._steps.cached(
-            "record",
-            self._samples_key(exact),
-            lambda: json.dumps(self._inputs(exact).manifest.to_json()).encode(),
-        )
-        where = f"{self._settings.work}: {self._card.name}"
-        return CalibrationRecord.from_json(json.loads(stored), where=where)
-
-    def _weights_sha256(self) -> str:
-        """Digest the trained weights, or the foreign file that holds them."""
-        source = find_source(self._card.folder / self._card.source, card=self._card)
-        path = find_weights(self._card.folder) if source.kind == "recipe" else source.path
-        return (
-            digest_files(path, "**/*") if path.is_dir() else sha256(path.read_bytes()).hexdigest()
-        )
-
-    def _proven(self, peers: Peers) -> Iterator[ProvenArtefact]:
-        network = self._made[self._card.task]
-        for format, precision in self._settings.wanted:
-            keep = self._kept_float(network, peers) if precision == "int8" else frozenset()
-            artefact = self._steps.artefact(
-                network.exact,
-                format,
-                precision,
-                ranges=network.ranges,
-                keep_float=keep,
-                opset=self._settings.opset,
-            )
-            evidence = self._evidence(network, artefact, peers)
-            self._say(
-                f"{artefact.where}: {evidence.metric} {evidence.artefact_value:.4f}, "
-                f"{evidence.float_value:.4f} in float, n {evidence.n}, {evidence.data}, "
-                f"cosine {evidence.cosine_min}"
-            )
-            yield ProvenArtefact(
-                ENGINES[format],
-                precision,
-                artefact.content,
-                artefact.contract,
-                evidence,
-                summary(artefact.audit()),
-            )
-
-    def _kept_float(self, network: _Network, peers: Peers) -> frozenset[str]:
-        """Return the fewest layers that must stay float, by the card's tuning data.
-
-        Raises:
-            ConfigError: the card names none: evidence data may not be searched on.
-            GateFailed: not even all layers are enough.
-        """
-        card, settings, points = self._card, self._settings, self._settings.max_points
-        if points is None:
-            return frozenset()
-        if card.tuning is None:
-            raise ConfigError(
-                f"{card.folder / 'model.toml'}: tuning: is missing, and layers are not chosen on "
-                "the data that proves them",
-                hint='name other held-back pictures: [tuning] pack = "..." split = "val" '
-                'metric = "..."',
-                code="card.tuning",
-            )
-        tuning, exact = replace(card, evidence=card.tuning), network.exact
-        key = digest(self._samples_key(exact), card.tuning, points, settings.limit)
-
-        def judge(lowered: Lowered) -> float:
-            figures = figures_of(tuning, lowered, peers, settings.data, settings.limit)
-            return figures.measures[tuning.evidence.metric].value
-
-        def run() -> bytes:
-            def make(keep: frozenset[str]) -> Lowered:
-                content = quantise(
-                    exact.content, network.ranges, keep_float=keep, where=exact.where
-                )
-                contract = contract_of(content, "tflite", card=card, name=card.name)
-                return Lowered(card.name, "tflite", "int8", content, contract, keep)
-
-            held_back = self._inputs(exact).held_back
-            trials = Trials(
-                exact.content,
-                lambda keep: make(keep).content,
-                [real_values(exact.contract.inputs, sample) for sample in held_back],
-                where=exact.where,
-            )
-            found = search(
-                lambda keep: judge(make(keep)),
-                candidates_of(exact.content, where=exact.where),
-                baseline=judge(exact),
-                budget=points * _POINT.get(tuning.evidence.metric, 0.01),
-                trial=trials,
-                loss=partial(loss, tuning.evidence.metric),
-                say=self._say,
-            )
-            if not found.reached:
-                raise GateFailed(
-                    f"{exact.where}: {found.summary}",
-                    hint="train with --qat, or allow more with --max-drop",
-                    code="export.mixed",
-                )
-            self._say(f"{card.name}: {found.summary}")
-            return json.dumps(found.keep_float).encode()
-
-        return frozenset(json.loads(self._steps.cached("mixed", key, run)))
-
-    def _evidence(self, network: _Network, artefact: Lowered, peers: Peers) -> Evidence:
-        card, settings = self._card, self._settings
-        key = digest(
-            self._samples_key(network.exact),
-            artefact.content,
-            artefact.contract.to_json(),
-            card.evidence,
-            Pack.open(settings.data / card.evidence.pack).digest(),
-            settings.limit,
-            [self._made[task].int8.content for task in PEERS[card.task] if task in self._made],
-        )
-
-        def run() -> bytes:
-            likeness = self._likeness(network, artefact)
-            if network.figures is None:
-                network.figures = figures_of(
-                    card, network.exact, peers, settings.data, settings.limit
-                )
-            evidence = prove(
-                card, network.figures, artefact, likeness, peers, settings.data,
-                limit=settings.limit,
-            )  # fmt: skip
-            return json.dumps(evidence.to_json()).encode()
-
-        step = f"verify-{artefact.format}-{artefact.precision}"
-        stored = json.loads(self._steps.cached(step, key, run))
-        return Evidence.from_json(stored, where=f"{settings.work}: {card.name}")
-
-    def _likeness(self, network: _Network, artefact: Lowered) -> Similarity:
-        return compare(network.exact, artefact, self._inputs(network.exact).held_back)
-
-    def _inputs(self, exact: Lowered) -> Calibrated:
-        """Return what is calibrated with and what is compared on, made once."""
-        if self._drawn is None:
-            detector = self._made.get("detect")
-            with Peers({"detect": detector.int8} if detector else {}) as peers:
-                finder = peers.finder() if detector else None
-                self._drawn = sample_inputs(self._card, exact.contract, self._settings.data, finder)
-        return self._drawn
-
-    def _samples_key(self, exact: Lowered) -> str:
-        """Digest everything that takes part in the calibration pictures."""
-        card, settings = self._card, self._settings
-        detector = self._made.get("detect")
-        return digest(
-            exact.content,
-            exact.contract.to_json(),
-            card.calibration,
-            Pack.open(settings.data / card.calibration.pack).digest(),
-            self._samples_digest(),
-            detector.int8.content if detector and card.task != "detect" else b"",
-            _source_digest(),
-            tool_versions(*TOOLS),
-        )
-
-    def _samples_digest(self) -> str:
-        """Digest the recipe's own samples, and what recipes share to make them."""
-        folder = self._card.folder
-        if not (folder / SAMPLES).is_file():
-            return ""
-        return digest(digest_files(folder, SAMPLES), digest_files(folder.parent, "training/*.py"))
-
-
-def _source_digest() -> str:
-    """Digest the code of calibration and verification, and what they share with the device."""
-    device = Path(edge.__file__).parent
-    return digest(
-        digest_files(device, "contract.py", "geometry.py", "engines/*.py", "stages/*.py"),
-        digest_files(Path(benchmarks.__file__).parent, "*.py", "tasks/*.py"),
-        digest_files(
-            Path(__file__).parent,
-            "calibrate.py",
-            "samples.py",
-            "overlap.py",
-            "lowered.py",
-            "metric.py",
-            "gate.py",
-        ),
-    )

@@ -27,7 +27,7 @@ from export.cli.common import (
 from export.table import Row, render
 
 if TYPE_CHECKING:
-    from export.conversion import Request
+    from export.artefacts import Request
 
 __all__ = ["add"]
 
@@ -71,7 +71,7 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.conversion import Request
+    from export.artefacts import Request
 
     request = Request(
         wanted=wanted(options, "fp32"),
@@ -120,7 +120,8 @@ class _Result:
 
 def _convert(options: argparse.Namespace, path: Path, request: Request) -> _Result:
     """Convert one file; what is wrong with it leaves the others alone."""
-    from export.conversion import Inputs, convert_source, write_conversion
+    from export.artefacts import Inputs
+    from export.conversion import convert_source, write_conversion
     from export.lowered import Lowered
     from export.source import find_source
 

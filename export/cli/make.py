@@ -52,7 +52,8 @@ def add_recipes(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.recipes import Settings, make, plan
+    from export.recipe import Settings
+    from export.recipes import make, plan
 
     settings = Settings(
         models=options.models,

@@ -190,9 +190,9 @@ def _method(found: Inspection) -> str:
     said = []
     if found.samples:
         said.append(
-            f"Every tensor was read from {runtime} on {counted(found.samples, 'input')} and compared with "
-            "the float network's; decibels are the power of float's values against that of the "
-            "difference, noise of earlier layers included; equal tensors count as 99."
+            f"Every tensor was read from {runtime} on {counted(found.samples, 'input')} and "
+            "compared with the float network's; decibels are the power of float's values against "
+            "that of the difference, noise of earlier layers included; equal tensors count as 99."
         )
     if found.total_ms is not None:
         said.append(

@@ -28,7 +28,8 @@ from export.importers.weights import WEIGHTS
 from export.load import load_module, load_network
 from export.lower import describe, lower, quiet
 from export.quantise import quantise, span_bytes
-from export.recipes import Made, Settings, make
+from export.recipe import Settings
+from export.recipes import Made, make
 
 with quiet():
     import torch
