@@ -23,11 +23,15 @@ if any(
 
 # Everything below needs it; the modules themselves import it only when they run.
 from export.card import Card, read_card
-from export.gate import Lowered, Peers, compare, verify
+from export.gate import compare, prove
 from export.importers.weights import WEIGHTS
 from export.load import load_module, load_network
-from export.lower import describe, lower, quiet
-from export.quantise import quantise, span_bytes
+from export.lower import lower_module, quiet
+from export.lowered import Lowered, contract_of, real_values
+from export.metric import figures_of
+from export.peers import Peers
+from export.quantise import quantise
+from export.ranges import byte_spans, observe
 from export.recipe import Settings
 from export.recipes import Made, make
 
@@ -69,8 +73,13 @@ def card(home: Path) -> Card:
 
 @pytest.fixture(scope="module")
 def exact(card: Card) -> Lowered:
-    content = lower(load_network(card), card)
-    return Lowered("float", content, describe(content, card))
+    return _lowered(load_network(card), card)
+
+
+def _lowered(network: Any, card: Card) -> Lowered:
+    content = lower_module(network, [t.shape for t in card.inputs], where="net.py")
+    contract = contract_of(content, "tflite", card=card, name=card.name)
+    return Lowered(card.name, "tflite", "fp32", content, contract)
 
 
 def _inputs(count: int, seed: int = 0) -> list[tuple[Any, ...]]:
@@ -82,8 +91,12 @@ def _inputs(count: int, seed: int = 0) -> list[tuple[Any, ...]]:
 
 
 def _quantised(exact: Lowered, card: Card) -> Lowered:
-    content = quantise(exact.content, exact.contract, _inputs(50))
-    return Lowered("INT8", content, describe(content, card))
+    specs = exact.contract.inputs
+    samples = (real_values(specs, sample) for sample in _inputs(50))
+    ranges = observe(exact.content, samples, spans=byte_spans(specs), where=exact.name)
+    content = quantise(exact.content, ranges)
+    contract = contract_of(content, "tflite", card=card, name=card.name)
+    return Lowered(card.name, "tflite", "int8", content, contract)
 
 
 def test_the_bundle_opens_with_its_evidence(made: Made, home: Path) -> None:
@@ -107,17 +120,20 @@ def test_an_int8_picture_is_the_cameras_bytes(made: Made) -> None:
 def test_unchanged_steps_are_skipped_and_the_bytes_are_the_same(made: Made, home: Path) -> None:
     lines: list[str] = []
     again = make(home / "again", _settings(home), say=lines.append)
-    assert sum(line.endswith("unchanged") for line in lines) == 6
+    steps = ("lower", "calibrate", "tflite-int8", "verify-tflite-int8", "record")
+    for task in ("detect", "mask"):
+        assert [f"{task}: {step}: unchanged" in lines for step in steps] == [True] * len(steps)
     for task in ("detect", "mask"):
         assert again.bundle.artefact(task).content == made.bundle.artefact(task).content
     lines.clear()
     make(home / "again", _settings(home, limit=8, only=("mask",)), say=lines.append)
-    assert sum("unchanged" in line for line in lines) == 4  # only the evidence is new
+    assert "mask: record: unchanged" in lines
+    assert "mask: verify-tflite-int8: unchanged" not in lines
     assert Bundle.open(home / "again").artefact("mask").evidence.n == 8
 
 
 def test_lowering_twice_gives_the_same_bytes(card: Card, exact: Lowered) -> None:
-    assert lower(load_network(card), card) == exact.content
+    assert _lowered(load_network(card), card).content == exact.content
 
 
 def test_float_and_torch_agree(card: Card, exact: Lowered) -> None:
@@ -141,10 +157,10 @@ def test_a_dead_output_is_caught(card: Card, exact: Lowered) -> None:
     with torch.no_grad():  # the logits move by less than a step around a large constant
         network.gain.weight.mul_(1e-3)
         network.gain.bias.fill_(5.0)
-    content = lower(network, card)
-    dying = Lowered("float", content, describe(content, card))
-    with pytest.raises(GateFailed, match=r"output_0 \(logits\) is the same for all 20"):
+    dying = _lowered(network, card)
+    with pytest.raises(GateFailed, match=r"output_0|gain") as caught:
         compare(dying, _quantised(dying, card), _inputs(20, seed=1))
+    assert caught.value.exit_code == 3
 
 
 def test_a_loss_beyond_the_card_is_refused_with_both_figures(
@@ -153,41 +169,61 @@ def test_a_loss_beyond_the_card_is_refused_with_both_figures(
     network = load_network(card)
     with torch.no_grad():
         network.gain.weight.neg_()  # takes every bright picture for a dark one
-    content = lower(network, card)
-    wrong = _quantised(Lowered("float", content, describe(content, card)), card)
+    wrong = _quantised(_lowered(network, card), card)
     strict = replace(card, evidence=replace(card.evidence, max_drop=0.015))
+    with _peers(made) as peers:
+        figures = figures_of(strict, exact, peers, home / "data", None)
+        likeness = compare(exact, exact, _inputs(2))
+        with pytest.raises(GateFailed, match=r"is 0\.0000 and 1\.0000 in float") as caught:
+            prove(strict, figures, wrong, likeness, peers, home / "data")
+        assert caught.value.exit_code == 3
+        near = replace(strict, evidence=replace(strict.evidence, min_sqnr_db=98.0))
+        poor = replace(likeness, sqnr_db=20.0)
+        with pytest.raises(GateFailed, match="SQNR in dB of its outputs is 20"):
+            prove(near, figures, exact, poor, peers, home / "data")
+
+
+def _peers(made: Made) -> Peers:
     (detector,) = made.networks[0].artefacts
-    lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
-    with (
-        Peers(lowered) as peers,
-        pytest.raises(GateFailed, match=r"0\.0000 in INT8 and 1\.0000 in float") as caught,
-    ):
-        verify(strict, exact, wrong, _inputs(20), peers, home / "data")
-    assert caught.value.exit_code == 3
+    lowered = Lowered("detect", "tflite", "int8", detector.content, detector.contract)
+    return Peers({"detect": lowered})
 
 
 def test_a_metric_that_the_task_does_not_have_is_named(
     home: Path, made: Made, card: Card, exact: Lowered
 ) -> None:
     odd = replace(card, evidence=replace(card.evidence, metric="beauty"))
-    (detector,) = made.networks[0].artefacts
-    lowered = {"detect": Lowered("detect", detector.content, detector.contract)}
-    with Peers(lowered) as peers, pytest.raises(ConfigError, match="'beauty' is none of accuracy"):
-        verify(odd, exact, _quantised(exact, card), _inputs(20), peers, home / "data")
+    with _peers(made) as peers, pytest.raises(ConfigError, match="'beauty' is none of accuracy"):
+        figures_of(odd, exact, peers, home / "data", None)
 
 
-def test_every_sample_spans_all_bytes() -> None:
-    grey = np.full((1, 4, 4, 3), 90, np.uint8)
-    (spanned,) = span_bytes((grey,))
-    assert (spanned.min(), spanned.max()) == (0, 255)
-    assert (spanned != 90).sum() == 6
-    assert (grey == 90).all()
+@pytest.mark.parametrize("format", ["tflite", "onnx"])
+def test_other_artefacts_are_proven_in_their_own_runtime(home: Path, format: str) -> None:
+    precisions = ("fp16", "int8")
+    wanted = tuple((format, precision) for precision in precisions)
+    settings = _settings(home, only=("mask",), wanted=wanted)
+    bundle = make(home / f"both-{format}", settings).bundle
+    engine = {"tflite": "tflite", "onnx": "onnxruntime"}[format]
+    for precision in precisions:
+        artefact = bundle.artefact("mask", engine, precision)
+        assert artefact.evidence.engine.startswith(engine)
+        assert artefact.audit is not None
+        assert ("int8" in artefact.audit.label) == (precision == "int8")
+    calibration = bundle.networks["mask"].calibration
+    assert calibration is not None and calibration.count >= 300
+
+
+def test_layers_are_not_chosen_on_the_data_that_proves_them(home: Path) -> None:
+    settings = _settings(home, only=("mask",), max_points=0.5, work=home / "other")
+    with pytest.raises(ConfigError, match="tuning: is missing"):
+        make(home / "mixed", settings)
+    assert not (home / "mixed").exists()
 
 
 def test_a_card_of_another_shape_is_refused(card: Card, exact: Lowered) -> None:
     wider = replace(card, outputs=(replace(card.outputs[0], shape=(1, 4)),))
     with pytest.raises(ConfigError, match=r"says \[\[1, 4\]\] and the network has \[\[1, 3\]\]"):
-        describe(exact.content, wider)
+        contract_of(exact.content, "tflite", card=wider, name="mask")
 
 
 WEIGHT = torch.zeros(3, 3)
