@@ -9,6 +9,7 @@ from edge.errors import GateFailed
 from edge.evidence import CalibrationRecord
 from export.cache import digest
 from export.card import TensorCard
+from export.gate import likeness
 from export.lowered import Lowered, Sample, real_values
 from export.mixed import Trials, candidates_of, search
 from export.quantise import quantise
@@ -134,19 +135,22 @@ class Artefacts:
         Raises:
             GateFailed: not even all of them are enough.
         """
-        specs, where = self._exact.contract.inputs, base.where
-        trials = Trials(
-            self._exact.content,
-            lambda keep: quantise(base.content, self._ranges(), keep_float=keep, where=where),
-            [real_values(specs, sample) for sample in self._compared],
-            where=where,
-        )
+        exact, where = self._exact, base.where
+
+        def make(keep: frozenset[str]) -> bytes:
+            return quantise(base.content, self._ranges(), keep_float=keep, where=where)
+
+        def judge(keep: frozenset[str]) -> float:
+            artefact = self._steps.describe("tflite", "int8", make(keep), keep)
+            return likeness(exact, artefact, self._compared).sqnr_db
+
+        reals = [real_values(exact.contract.inputs, sample) for sample in self._compared]
         plan = search(
-            lambda keep: trials(keep).sqnr_db,
+            judge,
             candidates_of(base.content, where=where),
             baseline=_EQUAL_DB,
             budget=_EQUAL_DB - least,
-            trial=trials,
+            trial=Trials(exact.content, make, reals, where=where),
             say=self._say,
         )
         if not plan.reached:

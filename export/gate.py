@@ -24,7 +24,7 @@ from export.metric import figures_of, loss
 from export.peers import Peers
 from export.silent import silent
 
-__all__ = ["Similarity", "compare", "prove"]
+__all__ = ["Similarity", "compare", "likeness", "prove"]
 
 #: Inputs on which every layer is looked at.
 _LOOKED_AT = 16
@@ -53,16 +53,21 @@ class Similarity:
 
 
 def compare(exact: Lowered, artefact: Lowered, inputs: Sequence[Sample]) -> Similarity:
-    """Run both networks on the same inputs and compare every output.
+    """Run both networks on the same inputs and compare every output and every layer.
 
     Raises:
         GateFailed: the artefact failed in silence: an output is dead or not finite, a bias ran
             over, a range collapsed, outputs changed places; the layer is named.
     """
+    if artefact is not exact:
+        _refuse_silent(exact, artefact, inputs)
+    return likeness(exact, artefact, inputs)
+
+
+def likeness(exact: Lowered, artefact: Lowered, inputs: Sequence[Sample]) -> Similarity:
+    """Run both networks on the same inputs and compare every output."""
     samples = list(inputs)
     wanted, stored = run(exact, samples), run(artefact, samples)
-    if artefact is not exact:
-        _refuse_silent(exact, artefact, samples)
     return Similarity(
         cosine_min=min(cosine(a, b) for a, b in zip(wanted, stored, strict=True)),
         sqnr_db=min(sqnr_db(a, b) for a, b in zip(wanted, stored, strict=True)),
@@ -88,7 +93,7 @@ def prove(
     card: Card,
     exact: Figures,
     artefact: Lowered,
-    likeness: Similarity,
+    near: Similarity,
     peers: Peers,
     data: Path,
     *,
@@ -100,7 +105,7 @@ def prove(
         card: says data, metric and how much may be lost.
         exact: figures of the float network on the same data.
         artefact: under test.
-        likeness: of its outputs to the float ones.
+        near: how near its outputs are to the float ones.
         peers: INT8 networks that the task needs beside it.
         data: folder of the data packs.
         limit: at most so many pictures or pairs; the evidence says how many.
@@ -122,8 +127,8 @@ def prove(
             code="export.drop",
         )
     for name, seen, least in (
-        ("cosine", likeness.cosine_min, plan.min_cosine),
-        ("SQNR in dB", likeness.sqnr_db, plan.min_sqnr_db),
+        ("cosine", near.cosine_min, plan.min_cosine),
+        ("SQNR in dB", near.sqnr_db, plan.min_sqnr_db),
     ):
         if not seen >= least:
             raise GateFailed(
@@ -142,6 +147,6 @@ def prove(
         data_sha256=Pack.open(data / plan.pack).digest(),
         date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         engine=f"{engine} {version(_LIBRARIES[engine])}",
-        cosine_min=round(likeness.cosine_min, 6),
-        sqnr_db=round(likeness.sqnr_db, 3),
+        cosine_min=round(near.cosine_min, 6),
+        sqnr_db=round(near.sqnr_db, 3),
     )

@@ -21,7 +21,7 @@ from export.calibrate import SAMPLES, Calibrated, sample_inputs
 from export.card import Card
 from export.gate import Similarity, compare, prove
 from export.importers.weights import find_weights
-from export.lowered import ENGINES, Lowered, contract_of, real_values
+from export.lowered import ENGINES, Lowered, real_values
 from export.metric import figures_of, loss
 from export.mixed import Trials, candidates_of, search
 from export.peers import PEERS, Peers
@@ -185,8 +185,7 @@ class Recipe:
                 content = quantise(
                     exact.content, network.ranges, keep_float=keep, where=exact.where
                 )
-                contract = contract_of(content, "tflite", card=card, name=card.name)
-                return Lowered(card.name, "tflite", "int8", content, contract, keep)
+                return self._steps.describe("tflite", "int8", content, keep)
 
             held_back = self._inputs(exact).held_back
             trials = Trials(

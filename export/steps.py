@@ -60,7 +60,7 @@ class Steps:
             key: digest of everything that takes part in it.
         """
         content = self.cached("lower", digest(key, _code("lower.py"), tool_versions(*TOOLS)), load)
-        return self._lowered("tflite", "fp32", content)
+        return self.describe("tflite", "fp32", content)
 
     def calibrate(
         self, exact: Lowered, samples: Callable[[], Iterable[Sample]], key: str, *, method: str
@@ -112,7 +112,7 @@ class Steps:
             return content
 
         whole = digest(exact.content, key, _code("equalise.py", "observers.py"))
-        return self._lowered("tflite", "fp32", self.cached("equalise", whole, change))
+        return self.describe("tflite", "fp32", self.cached("equalise", whole, change))
 
     def correct(
         self,
@@ -143,7 +143,7 @@ class Steps:
         whole = digest(
             exact.content, key, ranges.to_json(), sorted(keep_float), _code("correct.py")
         )
-        return self._lowered("tflite", "fp32", self.cached("correct", whole, change))
+        return self.describe("tflite", "fp32", self.cached("correct", whole, change))
 
     def artefact(
         self,
@@ -192,7 +192,7 @@ class Steps:
             return {"fp16": to_fp16, "dynamic": to_dynamic}[precision](exact.content)
 
         content = self.cached(f"{format}-{precision}", key, make)
-        return self._lowered(format, precision, content, keep_float)
+        return self.describe(format, precision, content, keep_float)
 
     def cached(self, step: str, key: str, run: Callable[[], bytes]) -> bytes:
         """Return a step's result: the one that is kept under this key, or a new one."""
@@ -207,13 +207,20 @@ class Steps:
                   f"{len(content) / 1024:.0f} KiB")  # fmt: skip
         return content
 
-    def _lowered(
+    def describe(
         self,
         format: str,
         precision: str,
         content: bytes,
         keep_float: frozenset[str] = frozenset(),
     ) -> Lowered:
+        """Return a file that was made, with its contract.
+
+        Args:
+            format, precision: see ``export.lowered.FORMATS``.
+            content: the file.
+            keep_float: see ``artefact``.
+        """
         contract = contract_of(
             content, format, card=self.card, name=self.name, pictures=self._pictures
         )

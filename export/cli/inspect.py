@@ -16,7 +16,6 @@ from export.cli.common import (
     draw_inputs,
     picture_card,
     positive_number,
-    print_json,
 )
 from export.importers.safety import read_bounded
 
@@ -56,17 +55,26 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    content = read_bounded(options.file)
-    if options.exact is None:
-        return _audit(options, content)
     from export.inspection import inspect
     from export.lowered import real_values
     from export.report import page, show
 
-    exact = _open_float(options)
-    samples = [real_values(exact.contract.inputs, sample) for sample in _samples(options, exact)]
+    if options.exact is None and options.data:
+        raise UsageError(
+            f"{options.file}: layers are compared with those of its float network",
+            hint="give --float FILE",
+            code="inspect.float",
+        )
+    content, exact, samples = read_bounded(options.file), None, []
+    if options.exact is not None:
+        exact = _open_float(options)
+        samples = [real_values(exact.contract.inputs, s) for s in _samples(options, exact)]
     found = inspect(
-        exact.content, content, samples, where=options.file.name, seconds=options.seconds
+        exact.content if exact else None,
+        content,
+        samples,
+        where=options.file.name,
+        seconds=options.seconds,
     )
     if options.html:
         write_whole(options.html, page(found).encode())
@@ -75,30 +83,6 @@ def _run(options: argparse.Namespace) -> int:
     else:
         show(found, sys.stdout)
     return GateFailed.exit_code if found.findings else 0
-
-
-def _audit(options: argparse.Namespace, content: bytes) -> int:
-    """Say what can be said without the float network."""
-    from export.audit import audit, audit_onnx
-    from export.probe import is_tflite
-
-    if options.data or options.html:
-        raise UsageError(
-            f"{options.file}: layers are compared with those of its float network",
-            hint="give --float FILE",
-            code="inspect.float",
-        )
-    look = audit if is_tflite(content) else audit_onnx
-    found = look(content, options.file.name)
-    if options.json:
-        print_json("audit", found.to_json())
-        return 0
-    print(f"{options.file.name}: {found.label}")
-    for precision, count in sorted(found.counts.items()):
-        print(f"  {count:5} {precision}")
-    for operator in found.exceptions:
-        print(f"  {operator.op} {operator.name}: {operator.precision}, {operator.reason}")
-    return 0
 
 
 def _open_float(options: argparse.Namespace) -> Lowered:
