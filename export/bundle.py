@@ -20,7 +20,7 @@ from export.pack import replace_folder
 if TYPE_CHECKING:
     import export.audit
 
-__all__ = ["Proven", "ProvenArtefact", "summary", "write_bundle"]
+__all__ = ["Proven", "ProvenArtefact", "artefact_file", "summary", "write_bundle"]
 
 #: End of the file's name, by engine.
 _SUFFIXES = {"tflite": "tflite", "onnxruntime": "onnx"}
@@ -96,7 +96,7 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     for network in networks:
         for artefact in network.artefacts:
-            yield _file(network, artefact), artefact.content
+            yield artefact_file(network.card, artefact), artefact.content
     now = datetime.datetime.now(datetime.timezone.utc)
     manifest = {
         "schema": SCHEMA,
@@ -123,7 +123,7 @@ def _network(network: Proven) -> dict[str, object]:
 def _artefact(network: Proven, artefact: ProvenArtefact) -> dict[str, object]:
     audit = artefact.audit
     return {
-        "file": _file(network, artefact),
+        "file": artefact_file(network.card, artefact),
         "engine": artefact.engine,
         "precision": artefact.precision,
         "bytes": len(artefact.content),
@@ -134,5 +134,6 @@ def _artefact(network: Proven, artefact: ProvenArtefact) -> dict[str, object]:
     }
 
 
-def _file(network: Proven, artefact: ProvenArtefact) -> str:
-    return f"{network.card.task}.{artefact.precision}.{_SUFFIXES[artefact.engine]}"
+def artefact_file(card: Card, artefact: ProvenArtefact) -> str:
+    """Return the plain name that an artefact has in its bundle."""
+    return f"{card.task}.{artefact.precision}.{_SUFFIXES[artefact.engine]}"

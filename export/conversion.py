@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 import edge
 from edge.errors import OutputError, UsageError
 from edge.evidence import CalibrationRecord
@@ -19,7 +17,7 @@ from export.agreement import LayerAgreement, agreement
 from export.artefacts import Artefacts, Inputs, Request
 from export.cache import Cache, tool_versions
 from export.gate import compare
-from export.lowered import Lowered, Sample, real_values
+from export.lowered import Lowered, Sample, random_inputs, real_values
 from export.original import fidelity_db
 from export.ranges import Ranges
 from export.source import Source
@@ -27,10 +25,8 @@ from export.steps import TOOLS, Say, Steps
 from export.table import Row
 from export.timing import medians_ms
 
-__all__ = ["Conversion", "convert_source", "random_inputs", "write_conversion"]
+__all__ = ["Conversion", "convert_source", "write_conversion"]
 
-#: Inputs on which artefacts are compared where no pictures are given.
-_RANDOM_INPUTS = 16
 #: Inputs on which every layer of two artefacts is compared.
 _AGREED_ON = 8
 
@@ -213,13 +209,3 @@ def _rows(
             )
         )
     return tuple(rows)
-
-
-def random_inputs(exact: Lowered) -> list[Sample]:
-    """Return inputs for networks that nobody gave pictures for: every byte is as likely."""
-    rng = np.random.default_rng(0)
-    specs = exact.contract.inputs
-    return [
-        tuple(rng.integers(0, 256, spec.shape).astype(np.uint8) for spec in specs)
-        for _ in range(_RANDOM_INPUTS)
-    ]

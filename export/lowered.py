@@ -20,7 +20,17 @@ from export.graph import Quantisation, read_graph
 from export.onnx_writer import input_steps
 from export.scales import Steps
 
-__all__ = ["ENGINES", "FORMATS", "Lowered", "Sample", "contract_of", "feed", "real_values", "run"]
+__all__ = [
+    "ENGINES",
+    "FORMATS",
+    "Lowered",
+    "Sample",
+    "contract_of",
+    "feed",
+    "random_inputs",
+    "real_values",
+    "run",
+]
 
 #: Precisions that each format is made in.
 FORMATS = {"tflite": ("fp32", "fp16", "dynamic", "int8"), "onnx": ("fp32", "fp16", "int8")}
@@ -29,6 +39,7 @@ ENGINES = {"tflite": "tflite", "onnx": "onnxruntime"}
 #: One input of a network each: bytes (uint8), or real values (float32).
 Sample = tuple[NDArray[Any], ...]
 
+_RANDOM_INPUTS = 16
 _ONNX_DTYPES = {1: "float32", 3: "int8", 2: "uint8"}
 
 
@@ -169,6 +180,16 @@ def run(lowered: Lowered, samples: list[Sample]) -> list[NDArray[np.float32]]:
                 [s.to_real(o).copy() for s, o in zip(contract.outputs, engine.outputs, strict=True)]
             )
     return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+def random_inputs(exact: Lowered) -> list[Sample]:
+    """Return inputs for a network that nobody gave pictures for: every byte is as likely."""
+    rng = np.random.default_rng(0)
+    specs = exact.contract.inputs
+    return [
+        tuple(rng.integers(0, 256, spec.shape).astype(np.uint8) for spec in specs)
+        for _ in range(_RANDOM_INPUTS)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

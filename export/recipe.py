@@ -9,26 +9,27 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import benchmarks
-import edge
 from benchmarks.figures import Figures
 from benchmarks.packs import Pack
 from edge.errors import ConfigError, GateFailed
 from edge.evidence import CalibrationRecord, Evidence
-from export.bundle import Proven, ProvenArtefact, summary
-from export.cache import Cache, digest, digest_files, tool_versions
-from export.calibrate import SAMPLES, Calibrated, sample_inputs
+from export.bundle import Proven, ProvenArtefact, artefact_file, summary
+from export.cache import Cache, digest, digest_files
+from export.calibrate import Calibrated, sample_inputs
 from export.card import Card
 from export.gate import Similarity, compare, prove
 from export.importers.weights import find_weights
-from export.lowered import ENGINES, Lowered, real_values
+from export.keys import samples_key
+from export.lowered import ENGINES, Lowered, random_inputs, real_values
 from export.metric import figures_of, loss
 from export.mixed import Trials, candidates_of, search
 from export.peers import PEERS, Peers
 from export.quantise import quantise
 from export.ranges import Ranges
 from export.source import find_source
-from export.steps import OPSET, TOOLS, Say, Steps
+from export.steps import OPSET, Say, Steps
+from export.table import Row
+from export.timing import medians_ms
 
 __all__ = ["Network", "Recipe", "Settings"]
 
@@ -86,6 +87,7 @@ class Recipe:
         self._card, self._settings, self._say, self._made = card, settings, say, made
         self._steps = Steps(card.name, card, Cache(settings.work / card.name), say)
         self._drawn: Calibrated | None = None
+        self._artefacts: list[Lowered] = []
 
     def build(self) -> Network:
         """Load and lower, then calibrate and quantise."""
@@ -108,6 +110,26 @@ class Recipe:
             tuple(self._proven(peers)),
             self._calibration(),
         )
+
+    def rows(self, proven: Proven) -> list[Row]:
+        """Return the table's rows for what ``prove`` gave, timed in turns."""
+        sample = random_inputs(self._made[self._card.task].exact)[0]
+        times = medians_ms(self._artefacts, sample)
+        return [
+            Row(
+                network=self._card.name,
+                format=lowered.format,
+                precision=lowered.precision,
+                file=artefact_file(self._card, artefact),
+                size=len(lowered.content),
+                label=artefact.audit.label if artefact.audit else "",
+                sqnr_db=artefact.evidence.sqnr_db or 0.0,
+                cosine_min=artefact.evidence.cosine_min or 0.0,
+                ms=ms,
+                evidence=artefact.evidence,
+            )
+            for lowered, artefact, ms in zip(self._artefacts, proven.artefacts, times, strict=True)
+        ]
 
     def _calibration(self) -> CalibrationRecord:
         """Return what the INT8 artefacts were calibrated with."""
@@ -141,6 +163,7 @@ class Recipe:
                 opset=self._settings.opset,
             )
             evidence = self._evidence(network, artefact, peers)
+            self._artefacts.append(artefact)
             self._say(
                 f"{artefact.where}: {evidence.metric} {evidence.artefact_value:.4f}, "
                 f"{evidence.float_value:.4f} in float, n {evidence.n}, {evidence.data}, "
@@ -255,41 +278,10 @@ class Recipe:
         return self._drawn
 
     def _samples_key(self, exact: Lowered) -> str:
-        """Digest everything that takes part in the calibration pictures."""
-        card, settings = self._card, self._settings
         detector = self._made.get("detect")
-        return digest(
-            exact.content,
-            exact.contract.to_json(),
-            card.calibration,
-            Pack.open(settings.data / card.calibration.pack).digest(),
-            self._samples_digest(),
-            detector.int8.content if detector and card.task != "detect" else b"",
-            _source_digest(),
-            tool_versions(*TOOLS),
+        return samples_key(
+            self._card,
+            exact,
+            detector.int8 if detector and self._card.task != "detect" else None,
+            self._settings.data,
         )
-
-    def _samples_digest(self) -> str:
-        """Digest the recipe's own samples, and what recipes share to make them."""
-        folder = self._card.folder
-        if not (folder / SAMPLES).is_file():
-            return ""
-        return digest(digest_files(folder, SAMPLES), digest_files(folder.parent, "training/*.py"))
-
-
-def _source_digest() -> str:
-    """Digest the code of calibration and verification, and what they share with the device."""
-    device = Path(edge.__file__).parent
-    return digest(
-        digest_files(device, "contract.py", "geometry.py", "engines/*.py", "stages/*.py"),
-        digest_files(Path(benchmarks.__file__).parent, "*.py", "tasks/*.py"),
-        digest_files(
-            Path(__file__).parent,
-            "calibrate.py",
-            "samples.py",
-            "overlap.py",
-            "lowered.py",
-            "metric.py",
-            "gate.py",
-        ),
-    )

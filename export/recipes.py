@@ -18,17 +18,19 @@ from export.card import Card, find_cards
 from export.peers import PEERS, Peers
 from export.recipe import Network, Recipe, Settings
 from export.steps import TOOLS, Say
+from export.table import Row
 
 __all__ = ["Made", "make", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The bundle that was written and what each network was proven with."""
+    """The bundle that was written, what each network was proven with, and the table of all."""
 
     path: Path
     bundle: Bundle
     networks: tuple[Proven, ...]
+    rows: tuple[Row, ...]
 
 
 def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made:
@@ -49,12 +51,14 @@ def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made
     for card in sorted(cards, key=lambda card: card.task != "detect"):
         made[card.task] = Recipe(card, settings, say, made).build()
     with Peers({task: network.int8 for task, network in made.items()}) as peers:
-        networks = [Recipe(card, settings, say, made).prove(peers) for card in wanted]
+        recipes = [Recipe(card, settings, say, made) for card in wanted]
+        networks = [recipe.prove(peers) for recipe in recipes]
+    rows = [r for recipe, n in zip(recipes, networks, strict=True) for r in recipe.rows(n)]
     tools = {"unveil-edge": edge.__version__, **tool_versions(*TOOLS)}
     bundle = write_bundle(out, networks, name=out.name, tools=tools)
     say(f"bundle: {out}: {len(bundle.artefacts)} artefacts of {len(networks)} networks, "
         f"{sum(a.size for a in bundle.artefacts) / 2**20:.1f} MiB")  # fmt: skip
-    return Made(out, bundle, tuple(networks))
+    return Made(out, bundle, tuple(networks), tuple(rows))
 
 
 def plan(out: Path, settings: Settings) -> Iterator[str]:

@@ -98,7 +98,7 @@ def _open_float(options: argparse.Namespace) -> Lowered:
 
 
 def _samples(options: argparse.Namespace, exact: Lowered) -> list[Sample]:
-    from export.conversion import random_inputs
+    from export.lowered import random_inputs
 
     if not options.data:
         return random_inputs(exact)

@@ -16,6 +16,7 @@ from export.cli.common import (
     progress,
     wanted,
 )
+from export.table import render
 
 __all__ = ["add"]
 
@@ -71,18 +72,9 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     made = make(options.out, settings, say=progress)
     if options.json:
-        rows = [
-            {
-                "network": artefact.contract.network,
-                "engine": artefact.engine,
-                "precision": artefact.precision,
-                "file": artefact.file,
-                "bytes": artefact.size,
-                "evidence": artefact.evidence.to_json(),
-            }
-            for artefact in made.bundle.artefacts
-        ]
+        rows = [row.to_json() for row in made.rows]
         print_json("make", {"bundle": str(made.path), "artefacts": rows})
     else:
+        print(render(made.rows))
         print(options.out)
     return 0
