@@ -19,15 +19,19 @@ from benchmarks.packs import Pack
 from edge.errors import GateFailed
 from edge.evidence import Evidence
 from export.card import Card
+from export.layers import costliest, layers
 from export.lowered import ENGINES, Lowered, Sample, real_values, run
 from export.metric import figures_of, loss
+from export.names import shorten
 from export.peers import Peers
 from export.silent import silent
 
-__all__ = ["Similarity", "compare", "likeness", "prove"]
+__all__ = ["Similarity", "blamed", "compare", "likeness", "prove"]
 
 #: Inputs on which every layer is looked at.
 _LOOKED_AT = 16
+#: Layers that a failure names, and how much of a name.
+_NAMED, _NAME = 3, 60
 _LIBRARIES = {"tflite": "ai-edge-litert", "onnxruntime": "onnxruntime"}
 
 
@@ -150,3 +154,20 @@ def prove(
         cosine_min=round(near.cosine_min, 6),
         sqnr_db=round(near.sqnr_db, 3),
     )
+
+
+def blamed(
+    error: GateFailed, exact: Lowered, artefact: Lowered, samples: Sequence[Sample]
+) -> GateFailed:
+    """Return the same failure with the layers that cost most.
+
+    Args:
+        error: of ``prove``.
+        exact, artefact: float and under test.
+        samples: inputs that the calibration did not see.
+    """
+    reals = [real_values(exact.contract.inputs, sample) for sample in samples[:_LOOKED_AT]]
+    found = layers(exact.content, artefact.content, reals, where=artefact.where, seconds=0)
+    worst = ", ".join(shorten(layer.name, _NAME) for layer in costliest(found, _NAMED))
+    what = f"{error.what}; most noise comes from {worst}" if worst else error.what
+    return GateFailed(what, hint=error.hint, code=error.code)

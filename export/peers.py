@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from benchmarks.faces import FaceFinder
+from edge.bundle import Bundle, default_bundle
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.errors import ConfigError
@@ -12,7 +13,7 @@ from edge.owned import Owned
 from edge.stages import DetectStage
 from export.lowered import Lowered
 
-__all__ = ["PEERS", "Peers"]
+__all__ = ["PEERS", "Peers", "shipped"]
 
 #: INT8 networks that a task's metric needs beside the one under test.
 PEERS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +25,16 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "identity-masked": ("detect", "mask", "identity"),
     "emotion": ("detect",),
 }
+
+
+def shipped(tasks: Iterable[str]) -> dict[str, Lowered]:
+    """Return networks of the bundle that ships with the package, for folders without recipes."""
+    bundle = Bundle.open(default_bundle())
+    found = {}
+    for task in set(tasks) & set(bundle.tasks):
+        artefact = bundle.artefact(task, "tflite", "int8")
+        found[task] = Lowered(artefact.file, "tflite", "int8", artefact.content, artefact.contract)
+    return found
 
 
 class Peers(Owned):

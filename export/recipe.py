@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -17,7 +17,7 @@ from export.bundle import Proven, ProvenArtefact, artefact_file, summary
 from export.cache import Cache, digest, digest_files
 from export.calibrate import Calibrated, sample_inputs
 from export.card import Card
-from export.gate import Similarity, compare, prove
+from export.gate import Similarity, blamed, compare, prove
 from export.importers.weights import find_weights
 from export.keys import samples_key
 from export.lowered import ENGINES, Lowered, random_inputs, real_values
@@ -80,14 +80,27 @@ class Recipe:
         card: of the recipe.
         settings: what to export from what.
         say: takes one line a step.
-        made: networks by task; the others' faces are found with the detector in it.
+        made: networks by task that were made before; the detector finds the others' faces.
+        others: peers by task that are not made here.
     """
 
-    def __init__(self, card: Card, settings: Settings, say: Say, made: dict[str, Network]) -> None:
-        self._card, self._settings, self._say, self._made = card, settings, say, made
+    def __init__(
+        self,
+        card: Card,
+        settings: Settings,
+        say: Say,
+        made: dict[str, Network],
+        others: Mapping[str, Lowered],
+    ) -> None:
+        self._card, self._settings, self._say = card, settings, say
+        self._made, self._others = made, others
         self._steps = Steps(card.name, card, Cache(settings.work / card.name), say)
         self._drawn: Calibrated | None = None
         self._artefacts: list[Lowered] = []
+
+    def _peer(self, task: str) -> Lowered | None:
+        network = self._made.get(task)
+        return network.int8 if network else self._others.get(task)
 
     def build(self) -> Network:
         """Load and lower, then calibrate and quantise."""
@@ -246,7 +259,7 @@ class Recipe:
             card.evidence,
             Pack.open(settings.data / card.evidence.pack).digest(),
             settings.limit,
-            [self._made[task].int8.content for task in PEERS[card.task] if task in self._made],
+            [peer.content for task in PEERS[card.task] if (peer := self._peer(task))],
         )
 
         def run() -> bytes:
@@ -255,10 +268,14 @@ class Recipe:
                 network.figures = figures_of(
                     card, network.exact, peers, settings.data, settings.limit
                 )
-            evidence = prove(
-                card, network.figures, artefact, likeness, peers, settings.data,
-                limit=settings.limit,
-            )  # fmt: skip
+            try:
+                evidence = prove(
+                    card, network.figures, artefact, likeness, peers, settings.data,
+                    limit=settings.limit,
+                )  # fmt: skip
+            except GateFailed as error:
+                samples = self._inputs(network.exact).held_back
+                raise blamed(error, network.exact, artefact, samples) from error
             return json.dumps(evidence.to_json()).encode()
 
         step = f"verify-{artefact.format}-{artefact.precision}"
@@ -271,17 +288,12 @@ class Recipe:
     def _inputs(self, exact: Lowered) -> Calibrated:
         """Return what is calibrated with and what is compared on, made once."""
         if self._drawn is None:
-            detector = self._made.get("detect")
-            with Peers({"detect": detector.int8} if detector else {}) as peers:
+            detector = self._peer("detect") if self._card.task != "detect" else None
+            with Peers({"detect": detector} if detector else {}) as peers:
                 finder = peers.finder() if detector else None
                 self._drawn = sample_inputs(self._card, exact.contract, self._settings.data, finder)
         return self._drawn
 
     def _samples_key(self, exact: Lowered) -> str:
-        detector = self._made.get("detect")
-        return samples_key(
-            self._card,
-            exact,
-            detector.int8 if detector and self._card.task != "detect" else None,
-            self._settings.data,
-        )
+        detector = self._peer("detect") if self._card.task != "detect" else None
+        return samples_key(self._card, exact, detector, self._settings.data)

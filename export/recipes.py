@@ -15,7 +15,7 @@ from edge.bundle import Bundle
 from export.bundle import Proven, write_bundle
 from export.cache import tool_versions
 from export.card import Card, find_cards
-from export.peers import PEERS, Peers
+from export.peers import PEERS, Peers, shipped
 from export.recipe import Network, Recipe, Settings
 from export.steps import TOOLS, Say
 from export.table import Row
@@ -47,11 +47,14 @@ def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made
     wanted = find_cards(settings.models, settings.only)
     cards = _with_peers(wanted, find_cards(settings.models))
     made: dict[str, Network] = {}
+    # What a stranger's folder has no recipe for is taken from the bundle that everybody has.
+    peers_of = {peer for card in cards for peer in PEERS[card.task]}
+    others = shipped(peers_of - {card.task for card in cards})
     # The detector comes first: the others' faces are found with its artefact.
     for card in sorted(cards, key=lambda card: card.task != "detect"):
-        made[card.task] = Recipe(card, settings, say, made).build()
-    with Peers({task: network.int8 for task, network in made.items()}) as peers:
-        recipes = [Recipe(card, settings, say, made) for card in wanted]
+        made[card.task] = Recipe(card, settings, say, made, others).build()
+    with Peers({**others, **{task: network.int8 for task, network in made.items()}}) as peers:
+        recipes = [Recipe(card, settings, say, made, others) for card in wanted]
         networks = [recipe.prove(peers) for recipe in recipes]
     rows = [r for recipe, n in zip(recipes, networks, strict=True) for r in recipe.rows(n)]
     tools = {"unveil-edge": edge.__version__, **tool_versions(*TOOLS)}

@@ -23,7 +23,7 @@ if any(
 
 # Everything below needs it; the modules themselves import it only when they run.
 from export.card import Card, read_card
-from export.gate import compare, prove
+from export.gate import blamed, compare, prove
 from export.importers.weights import WEIGHTS
 from export.load import load_module, load_network
 from export.lower import lower_module, quiet
@@ -90,10 +90,13 @@ def _inputs(count: int, seed: int = 0) -> list[tuple[Any, ...]]:
     return [((level + n).astype(np.uint8),) for level, n in zip(levels, noise, strict=True)]
 
 
-def _quantised(exact: Lowered, card: Card) -> Lowered:
+def _quantised(exact: Lowered, card: Card, *, narrow: float = 1.0) -> Lowered:
+    """Return the INT8 file; with ranges that are too narrow where ``narrow`` is below 1."""
     specs = exact.contract.inputs
     samples = (real_values(specs, sample) for sample in _inputs(50))
     ranges = observe(exact.content, samples, spans=byte_spans(specs), where=exact.name)
+    if narrow < 1:
+        ranges = ranges.replaced({n: (a * narrow, b * narrow) for n, (a, b) in ranges.items()})
     content = quantise(exact.content, ranges)
     contract = contract_of(content, "tflite", card=card, name=card.name)
     return Lowered(card.name, "tflite", "int8", content, contract)
@@ -181,6 +184,21 @@ def test_a_loss_beyond_the_card_is_refused_with_both_figures(
         poor = replace(likeness, sqnr_db=20.0)
         with pytest.raises(GateFailed, match="SQNR in dB of its outputs is 20"):
             prove(near, figures, exact, poor, peers, home / "data")
+
+
+def test_a_failure_names_the_layers_that_cost_most(card: Card, exact: Lowered) -> None:
+    error = GateFailed("too much is lost", hint="train", code="export.drop")
+    told = blamed(error, exact, _quantised(exact, card, narrow=0.3), _inputs(6, seed=1))
+    assert told.what.startswith("too much is lost; most noise comes from ")
+    assert (told.hint, told.code) == ("train", "export.drop")
+
+
+def test_a_folder_without_a_detector_is_proven_with_the_one_that_ships(home: Path) -> None:
+    alone = home / "alone"
+    alone.mkdir()
+    (alone / "mask").symlink_to(home / "models" / "mask")
+    bundle = make(home / "lone", _settings(home, models=alone, work=home / "lone-work")).bundle
+    assert bundle.tasks == ("mask",)
 
 
 def _peers(made: Made) -> Peers:
