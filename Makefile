@@ -6,6 +6,7 @@
 #   make test-export    all tests, with PyTorch and the export toolchain
 #   make bundle DATA=…  export every network into edge/bundles/default (needs the data packs)
 #   make figures DATA=… the README's figures, measured now (needs the data packs)
+#   make proof DATA=… WEIGHTS=…  strangers' networks through the export, into docs/foreign.md
 #   make peers          one masked face against the seeds' networks, timed in one run
 #   make clean          remove what the others made
 
@@ -17,7 +18,7 @@ TORCH ?= torch==2.13.0
 PIP_INSTALL = bin/pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint test-export bundle figures peers clean
+.PHONY: demo test lint test-export bundle figures proof peers clean
 
 demo: .venv/demo.stamp
 	.venv/bin/python -m benchmarks.demo
@@ -41,6 +42,10 @@ figures: needs-data peers demo
 	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs
 	.venv/bin/python -m benchmarks.demo.poster demo docs/demo.jpg
 
+proof: needs-data needs-weights .venv-export/export.stamp
+	.venv-export/bin/python -m export.proof --data "$(DATA)" --weights "$(WEIGHTS)" \
+	    --work runs/proof --out benchmarks/results/foreign.json --page docs/foreign.md
+
 peers: .venv/test.stamp .venv-peers/peers.stamp
 	.venv/bin/python -m benchmarks.peers.race --python .venv-peers/bin/python --out benchmarks/results/peers.json
 
@@ -62,7 +67,7 @@ clean:
 
 .venv-export/export.stamp: setup.py | .venv-export/bin/python
 	.venv-export/$(PIP_INSTALL) '$(TORCH)'
-	.venv-export/$(PIP_INSTALL) -e '.[export,test]'
+	.venv-export/$(PIP_INSTALL) -e '.[export,keras,test]'
 	touch $@
 
 .venv-peers/peers.stamp: | .venv-peers/bin/python
@@ -72,3 +77,7 @@ clean:
 .PHONY: needs-data
 needs-data:
 	@test -d "$(DATA)" || { echo "DATA='$(DATA)' is no folder; name the one that holds the data packs: make $(MAKECMDGOALS) DATA=FOLDER" >&2; exit 1; }
+
+.PHONY: needs-weights
+needs-weights:
+	@test -d "$(WEIGHTS)" || { echo "WEIGHTS='$(WEIGHTS)' is no folder; name the one that holds the strangers' networks: make $(MAKECMDGOALS) DATA=FOLDER WEIGHTS=FOLDER" >&2; exit 1; }

@@ -59,7 +59,15 @@ class Steps:
             load: makes the float TFLite file.
             key: digest of everything that takes part in it.
         """
-        content = self.cached("lower", digest(key, _code("lower.py"), tool_versions(*TOOLS)), load)
+        content = self.cached(
+            "lower",
+            digest(
+                key,
+                digest_files(Path(__file__).parent, "lower.py", "transposed.py"),
+                tool_versions(*TOOLS),
+            ),
+            load,
+        )
         return self.describe("tflite", "fp32", content)
 
     def calibrate(
@@ -89,7 +97,7 @@ class Steps:
             exact.content,
             key,
             method,
-            _code("ranges.py", "observers.py", "canonical.py"),
+            _code(),
             tool_versions(*TOOLS),
         )
         stored = json.loads(self.cached("calibrate", whole, watch))
@@ -111,7 +119,7 @@ class Steps:
             self._say(f"{self.name}: equalised {len(layers)} layers")
             return content
 
-        whole = digest(exact.content, key, _code("equalise.py", "observers.py"))
+        whole = digest(exact.content, key, _code())
         return self.describe("tflite", "fp32", self.cached("equalise", whole, change))
 
     def correct(
@@ -140,9 +148,7 @@ class Steps:
             self._say(f"{self.name}: corrected the biases of {len(layers)} layers")
             return content
 
-        whole = digest(
-            exact.content, key, ranges.to_json(), sorted(keep_float), _code("correct.py")
-        )
+        whole = digest(exact.content, key, ranges.to_json(), sorted(keep_float), _code())
         return self.describe("tflite", "fp32", self.cached("correct", whole, change))
 
     def artefact(
@@ -172,7 +178,7 @@ class Steps:
             ranges.to_json() if ranges and precision == "int8" else None,
             sorted(keep_float),
             opset if format == "onnx" else 0,
-            _code("quantise.py", "scales.py", "onnx_writer/*.py"),
+            _code(),
             tool_versions(*TOOLS),
         )
 
@@ -227,6 +233,6 @@ class Steps:
         return Lowered(self.name, format, precision, content, contract, keep_float)
 
 
-def _code(*patterns: str) -> str:
-    """Digest the code of a step: new code makes it anew."""
-    return digest_files(Path(__file__).parent, *patterns)
+def _code() -> str:
+    """Digest the code behind the steps: new code makes them anew."""
+    return digest_files(Path(__file__).parent, "*.py", "onnx_writer/*.py")

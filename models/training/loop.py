@@ -138,7 +138,8 @@ def train(
                 say(f"epoch {epoch + 1}/{plan.epochs} step {steps}/{total} "
                     f"loss {losses / steps:.4f}")  # fmt: skip
         last = epoch + 1 == plan.epochs
-        judged = last or epoch % plan.judge_every == 0
+        # The first of a run that goes on is judged as well: the log's columns are the figures.
+        judged = last or not figures or epoch % plan.judge_every == 0
         if judged:
             kept = copy.deepcopy(average).eval()
             recipe.finish(kept)
