@@ -24,6 +24,7 @@ from export.cli.common import (
     progress,
     wanted,
 )
+from export.names import shorten
 from export.table import Row, render
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
+#: Layers at which two artefacts part, named.
+_NAMED = 3
 _EXAMPLES = """\
 examples:
   edge-export convert network.onnx --out artefacts
@@ -141,6 +144,11 @@ def _convert(options: argparse.Namespace, path: Path, request: Request) -> _Resu
             say=progress,
         )
         write_conversion(done, options.out)
+        for layer in done.agreement[:_NAMED]:
+            progress(
+                f"{done.source.name}: TFLite and ONNX in INT8 part at {shorten(layer.name, 60)}: "
+                f"{layer.mutual_db:.1f} dB between them, {layer.lost_db:.1f} dB lost there"
+            )
     except EdgeError as error:
         return _Result(path, {}, (), str(error), error.exit_code)
     return _Result(path, done.to_json(), done.rows)
