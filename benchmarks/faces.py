@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,7 +14,6 @@ from benchmarks.packs import Pack
 from edge.frames import Frame
 from edge.geometry import ARCFACE_112, iou_matrix
 from edge.results import Detection
-from edge.stages import DetectStage
 
 __all__ = ["Face", "FaceFinder", "chosen_split", "row_box", "spread", "whole_picture"]
 
@@ -48,10 +47,10 @@ class FaceFinder:
     same faces.
 
     Args:
-        detect: the runtime's own detector; the caller closes its engine.
+        detect: the runtime's own detector, or another; the caller closes its engine.
     """
 
-    def __init__(self, detect: DetectStage) -> None:
+    def __init__(self, detect: Callable[[Frame], list[Detection]]) -> None:
         self._detect = detect
         self._found: dict[str, tuple[Detection, bool]] = {}
 

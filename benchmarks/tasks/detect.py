@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,6 @@ from edge.errors import MissingInput
 from edge.frames import Frame
 from edge.geometry import iou_matrix
 from edge.results import Detection
-from edge.stages import DetectStage
 
 __all__ = ["evaluate", "match"]
 
@@ -48,7 +47,7 @@ class _Picture:
 
 
 def evaluate(
-    stage: DetectStage,
+    stage: Callable[[Frame], list[Detection]],
     pack: Pack,
     *,
     split: str | None = None,

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from benchmarks.faces import FaceFinder, chosen_split, spread
 from benchmarks.figures import Figures, share
 from benchmarks.packs import Pack
+from benchmarks.tasks.labels import Labeller
 from edge.errors import DataError
-from edge.stages import EmotionStage
 
 __all__ = ["evaluate"]
 
@@ -25,7 +25,7 @@ _COLUMNS = ("ferplus_majority", "label")
 
 def evaluate(
     finder: FaceFinder,
-    stage: EmotionStage,
+    stage: Labeller,
     pack: Pack,
     *,
     split: str | None = None,
@@ -33,7 +33,7 @@ def evaluate(
 ) -> Figures:
     """Judge the emotion stage on a pack, or on class folders named after the labels.
 
-    Pictures without a label, or with one that the contract does not have, are left out and
+    Pictures without a label, or with one that the network does not know, are left out and
     counted.
 
     Args:
@@ -44,10 +44,10 @@ def evaluate(
         limit: at most so many pictures, evenly spread.
 
     Raises:
-        DataError: no picture has a label of the contract, or the pack is damaged.
+        DataError: no picture has a label of the network, or the pack is damaged.
     """
     started = time.monotonic()
-    labels = stage.contract.labels
+    labels = stage.labels
     split = chosen_split(pack, split)
     rows = pack.rows(split)
     labelled = [row for row in rows if _label(row) in labels]

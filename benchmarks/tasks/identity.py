@@ -10,7 +10,7 @@ Measures:
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,13 @@ from benchmarks.metrics import (
 )
 from benchmarks.packs import Pack
 from edge.errors import DataError
-from edge.results import MaskState
-from edge.stages import IdentifyStage, MaskStage
+from edge.frames import Frame
+from edge.results import Detection, MaskState
 
 __all__ = ["Embedder", "evaluate"]
+
+#: Turns the face of a frame into a direction, float32 ``[D]`` of length 1.
+_Embed = Callable[[Frame, Detection], NDArray[np.float32]]
 
 
 class Embedder:
@@ -44,10 +47,10 @@ class Embedder:
     def __init__(
         self,
         finder: FaceFinder,
-        plain: IdentifyStage,
+        plain: _Embed,
         *,
-        masked: IdentifyStage | None = None,
-        mask: MaskStage | None = None,
+        masked: _Embed | None = None,
+        mask: Callable[[Frame, Detection], MaskState] | None = None,
     ) -> None:
         self._finder, self._plain, self._masked, self._mask = finder, plain, masked, mask
         self.as_face = 0
@@ -59,8 +62,7 @@ class Embedder:
         self.as_face += face.as_face
         stage = self._plain
         if self._mask is not None and self._masked is not None:
-            state: MaskState = self._mask(face.frame, face.detection)
-            if state.state != "unmasked":
+            if self._mask(face.frame, face.detection).state != "unmasked":
                 stage = self._masked
                 self.masked_faces += 1
         return stage(face.frame, face.detection)

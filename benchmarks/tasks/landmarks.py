@@ -1,0 +1,135 @@
+"""Landmarks: how far are 68 points of a face from the true ones?
+
+A face's error is the mean distance of its points, divided by the distance of the outer eye corners
+(Sagonas et al., "300 Faces in-the-Wild Challenge", 2013). Pictures with 29 points are judged on
+those that the pack's table ``map29.csv`` gives a partner: the mean of two of the 68.
+
+Measures:
+    nme                mean error over all faces
+    nme_<source>       over those of one source
+    failures           faces whose error is above 10 %
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.faces import FaceFinder, chosen_split, spread
+from benchmarks.figures import Figures, mean, share
+from benchmarks.packs import Pack
+from edge.errors import DataError, MissingInput
+from edge.frames import Frame
+from edge.results import Detection
+
+__all__ = ["evaluate"]
+
+#: Outer corners of the eyes among the 68 points and among the 29.
+_EYES_68, _EYES_29 = (36, 45), (8, 9)
+_FAILED = 0.1
+
+#: Reckons the error of a face from its 68 points.
+_Truth = Callable[[NDArray[np.float32]], float]
+
+
+def evaluate(
+    finder: FaceFinder,
+    stage: Callable[[Frame, Detection], NDArray[np.float32]],
+    pack: Pack,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+) -> Figures:
+    """Judge a landmark network.
+
+    Args:
+        finder: chooses the face of each picture.
+        stage: under test; gives float32 ``[68, 2]`` in pixels of the frame.
+        pack: has ``points68.npz``, and perhaps ``points29.npz`` with ``map29.csv``.
+        split: of the pack; ``test`` unless named.
+        limit: at most so many pictures, evenly spread.
+
+    Raises:
+        DataError: no picture has points, or the pack is damaged.
+    """
+    started = time.monotonic()
+    split = chosen_split(pack, split)
+    truths = {**_truths_68(pack), **_truths_29(pack)}
+    rows = [row for row in pack.rows(split) if row["file"] in truths]
+    if not rows:
+        raise DataError(f"{pack.folder}: no picture has landmarks", code="pack.points")
+    sources, errors, as_face = [], [], 0
+    for row in spread(rows, limit):
+        face = finder.find_row(pack, row)
+        as_face += face.as_face
+        errors.append(truths[row["file"]](stage(face.frame, face.detection)))
+        sources.append(row.get("source", ""))
+    values, named = np.array(errors), np.array(sources)
+    measures = {"nme": mean(values)}
+    for source in sorted(set(sources) - {""}):
+        measures[f"nme_{source}"] = mean(values[named == source])
+    measures["failures"] = share(int((values > _FAILED).sum()), len(values))
+    return Figures(
+        task="landmarks",
+        data=f"{pack.name}/{split or 'all'}",
+        n=len(values),
+        measures=measures,
+        as_face=as_face,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _truths_68(pack: Pack) -> Mapping[str, _Truth]:
+    points, names = _points(pack, "points68", 68)
+    return {name: _truth(p, np.arange(68), np.arange(68), _EYES_68)
+            for name, p in zip(names, points, strict=True)}  # fmt: skip
+
+
+def _truths_29(pack: Pack) -> Mapping[str, _Truth]:
+    try:
+        points, names = _points(pack, "points29", 29)
+        partners = pack.table("map29")
+    except MissingInput:
+        return {}
+    try:
+        i29, a68, b68 = (
+            np.array([int(row[key]) for row in partners]) for key in ("i29", "i68a", "i68b")
+        )
+        partnered = points[:, i29]
+    except (KeyError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{pack.folder / 'map29.csv'}: no such point: {error}", code="pack.points"
+        ) from error
+    eyes = points[:, _EYES_29]
+    return {
+        name: _truth(np.concatenate([p, e]), a68, b68, (len(p), len(p) + 1))
+        for name, p, e in zip(names, partnered, eyes, strict=True)
+    }
+
+
+def _points(pack: Pack, stem: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
+    arrays = pack.arrays(stem)
+    names, points = [str(n) for n in arrays.get("names", ())], arrays.get("points")
+    if points is None or points.ndim != 3 or points.shape[:2] != (len(names), count):
+        raise DataError(f"{pack.folder / stem}.npz: no {count} points a name", code="pack.points")
+    return points[..., :2].astype(np.float64), names
+
+
+def _truth(
+    points: NDArray[np.float64],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    eyes: tuple[int, int],
+) -> _Truth:
+    """Return how a face is judged: truth i against the mean of the points first[i], second[i]."""
+    distance = float(np.linalg.norm(points[eyes[0]] - points[eyes[1]]))
+
+    def error(found: NDArray[np.float32]) -> float:
+        partner = (found[first] + found[second]) / 2
+        gaps = np.linalg.norm(partner - points[: len(first)], axis=1)
+        return float(gaps.mean()) / max(distance, 1e-6)
+
+    return error

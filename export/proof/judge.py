@@ -1,0 +1,126 @@
+"""Judge the original and its artefacts on the network's task, each figure kept by content."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import benchmarks
+import edge
+from benchmarks.faces import FaceFinder
+from benchmarks.foreign.network import Trial
+from benchmarks.foreign.picture import Run
+from benchmarks.packs import Pack
+from export.cache import digest, digest_files
+from export.lowered import Lowered
+from export.proof.engines import open_artefact
+from export.proof.row import ORIGINAL, Tried
+from export.proof.subject import Subject
+from export.steps import Say, Steps
+
+__all__ = ["Judge", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How networks are proven.
+
+    Attributes:
+        data: folder of the data packs.
+        work: folder for what the steps made.
+        finder: finds the faces that networks read.
+        finder_key: digest of the finder's network.
+        limit: at most so many pictures or pairs a trial; None takes all.
+        say: takes one line a step.
+    """
+
+    data: Path
+    work: Path
+    finder: FaceFinder
+    finder_key: str
+    limit: int | None
+    say: Say
+
+
+class Judge:
+    """Judge one network.
+
+    Args:
+        subject: the network.
+        settings: on what.
+        steps: keep the figures.
+    """
+
+    def __init__(self, subject: Subject, settings: Settings, steps: Steps) -> None:
+        self._subject, self._settings, self._steps = subject, settings, steps
+        measuring, device = Path(benchmarks.__file__).parent, Path(edge.__file__).parent
+        self.key = digest(
+            settings.finder_key,
+            digest_files(measuring, "faces.py", "figures.py", "metrics.py", "packs.py"),
+            digest_files(measuring, "tasks/*.py", "foreign/*.py"),
+            digest_files(device, "geometry.py"),
+        )
+
+    def trial(self, trial: Trial, artefacts: Sequence[tuple[str, Lowered]]) -> Tried:
+        """Judge the original and every artefact.
+
+        Args:
+            trial: on what, by which figures.
+            artefacts: by key, see ``Made.key``.
+
+        Raises:
+            MissingInput, DataError: the data pack cannot be read.
+        """
+        subject = self._subject
+        pack = Pack.open(self._settings.data / trial.pack)
+
+        def original() -> contextlib.AbstractContextManager[Run]:
+            return contextlib.nullcontext(subject.original())
+
+        opened: dict[str, tuple[str, _Opener]] = {ORIGINAL: (subject.original_key, original)}
+        for name, lowered in artefacts:
+            opener = partial(open_artefact, lowered, subject.pictures)
+            opened[name] = (digest(lowered.content), opener)
+        figures = {
+            name: self._figures(trial, pack, name, content, opener)
+            for name, (content, opener) in opened.items()
+        }
+        return Tried(str(figures[ORIGINAL]["data"]), trial.metrics, figures)
+
+    def measure(self, trial: Trial, artefact: Lowered) -> dict[str, Any]:
+        """Judge one artefact, whatever was measured before; see ``Figures.to_json``.
+
+        Raises:
+            MissingInput, DataError: the data pack cannot be read.
+        """
+        settings = self._settings
+        pack = Pack.open(settings.data / trial.pack)
+        with open_artefact(artefact, self._subject.pictures) as run:
+            return trial.judge(run, pack, settings.finder, settings.limit).to_json()
+
+    def _figures(
+        self, trial: Trial, pack: Pack, name: str, content: str, opener: _Opener
+    ) -> dict[str, Any]:
+        settings = self._settings
+
+        def judge() -> bytes:
+            with opener() as run:
+                figures = trial.judge(run, pack, settings.finder, settings.limit).to_json()
+            measured = ", ".join(f"{metric} {figures[metric]}" for metric in trial.metrics)
+            settings.say(
+                f"{self._subject.name}: {figures['data']}, {name}: {measured}, n {figures['n']}"
+            )
+            return json.dumps(figures).encode()
+
+        key = digest(content, pack.digest(), settings.limit, self.key)
+        step = f"{trial.pack}-{name.replace(' ', '-')}"
+        kept: dict[str, Any] = json.loads(self._steps.cached(step, key, judge))
+        return kept
+
+
+_Opener = Callable[[], contextlib.AbstractContextManager[Run]]
