@@ -12,8 +12,8 @@ pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
 
 from edge.errors import DataError
-from export.onnx_writer import write_onnx
 from export.agreement import LayerAgreement, agreement
+from export.onnx_writer import write_onnx
 from tests.export.tflite_maker import make, ranges_of, samples_of, small
 
 _SAMPLES = samples_of((1, 16, 16, 3))

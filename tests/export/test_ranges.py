@@ -172,6 +172,21 @@ def test_a_value_that_is_not_finite_is_named_with_its_tensor() -> None:
         observe(_network(), _samples((3e38, 0)), method="entropy", where="net")
 
 
+def test_infinity_is_a_border_only_where_a_pad_put_it() -> None:
+    m = Maker()
+    x = m.input(1, 2, name="x")
+    edges = m.constant(np.array([[0, 0], [1, 0]], np.int32))
+    border = m.constant(np.array([-np.inf], np.float32))
+    y = m.node("PADV2", [x, edges, border], (1, 3), name="y")
+    content = m.build(y)
+    for method in METHODS:
+        seen = observe(content, _samples((1, 2)), method=method, where="net")
+        assert 1 <= seen["y"][0] <= seen["y"][1] <= 2
+    content = m.build(m.node("NEG", [y], (1, 3), name="z"))
+    with pytest.raises(DataError, match="tensor z is not finite"):
+        observe(content, _samples((1, 2)), where="net")
+
+
 def test_what_cannot_be_calibrated_is_refused() -> None:
     with pytest.raises(DataError, match="net: no samples"):
         observe(_network(), [], where="net")

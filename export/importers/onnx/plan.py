@@ -73,10 +73,10 @@ def make_plan(graph: OnnxGraph, inputs: Mapping[str, tuple[int, ...]], path: Pat
     for node in graph.nodes:
         walk.visit(node)
     for name in graph.outputs:
-        if not walk.values[name].is_meta:
-            raise ConfigError(
-                f"{path}: output {name!r} does not depend on any input", code="source.operator"
-            )
+        value = walk.values[name]
+        if not value.is_meta or value.dtype != torch.float32:
+            what = "is not float32" if value.is_meta else "does not depend on any input"
+            raise ConfigError(f"{path}: output {name!r} {what}", code="source.operator")
     shapes = {n: tuple(v.shape) for n, v in walk.values.items() if v.is_meta}
     return Plan(_needed(walk.operations, graph.outputs), shapes, tuple(walk.views))
 
@@ -126,7 +126,7 @@ class _Walk:
 
     def check_size(self, value: Tensor, what: str) -> None:
         """Refuse what no board could hold."""
-        if value.numel() > _MOST_ELEMENTS or (value.is_meta and value.numel() == 0):
+        if value.numel() > _MOST_ELEMENTS:
             raise DataError(
                 f"{self._path}: {what} makes a tensor of {list(value.shape)}", code="source.size"
             )
@@ -146,8 +146,10 @@ class _Walk:
                 "which holds values that are not finite",
                 code="source.damaged",
             )
-        if any(value.dtype != torch.float32 for value in shapes):
-            raise view.refusal("computes other numbers than float32")
+        if any(value.dtype not in (torch.float32, torch.bool) for value in shapes):
+            raise view.refusal("computes with whole numbers")
+        if any(value.numel() == 0 for value in shapes):
+            raise view.refusal(f"makes nothing of {', '.join(map(str, view.shapes))}")
         results = view.node.outputs[: len(shapes)]
         self.operations.append(Operation(view.node.name, Step(step.function, operands), results))
 

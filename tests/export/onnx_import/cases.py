@@ -326,6 +326,35 @@ CASES: dict[str, Any] = {
     "dropout": of_one("Dropout", FEATURES, opset=11, ratio=0.3),
     "dropout inputs": of_one("Dropout", FEATURES, {"r": np.float32(0.4)}),
     "cast": of_one("Cast", FEATURES, to=1),
+    "cast to bool and back": model(
+        [
+            node("Relu", ["x"], ["r"]),
+            node("Cast", ["r"], ["c"], to=9),
+            node("Cast", ["c"], ["y"], to=1),
+        ],
+        {"x": FEATURES},
+        ["y"],
+    ),
+    "mask": model(
+        [
+            node("Greater", ["x", "half"], ["a"]),
+            node("Less", ["x", "half"], ["b"]),
+            node("Or", ["a", "b"], ["c"]),
+            node("Not", ["c"], ["d"]),
+            node("GreaterOrEqual", ["x", "channels"], ["e"]),
+            node("LessOrEqual", ["x", "half"], ["f"]),
+            node("And", ["e", "f"], ["g"]),
+            node("Xor", ["g", "d"], ["h"]),
+            node("Equal", ["x", "x"], ["i"]),
+            node("IsNaN", ["x"], ["n"]),
+            node("Xor", ["n", "i"], ["o"]),
+            node("And", ["h", "o"], ["j"]),
+            node("Where", ["j", "x", "channels"], ["y"]),
+        ],
+        {"x": FEATURES},
+        ["y"],
+        [tensor("half", 0.5), tensor("channels", random(6, 1, 1))],
+    ),
     "gemm": of_one("Gemm", (1, 6), {"w": random(6, 4), "b": random(4)}),
     "gemm turned": of_one(
         "Gemm", (1, 6), {"w": random(4, 6), "b": random(1, 4)}, transB=1, alpha=0.5, beta=2.0

@@ -141,15 +141,14 @@ def test_masks_and_ranges_fold(tmp_path: Path) -> None:
 
 
 def test_what_only_folds_is_refused_on_live_values(tmp_path: Path) -> None:
-    made = model(
-        [
-            node("Greater", ["x", "x"], ["g"], name="compare"),
-            node("Where", ["g", "x", "x"], ["y"], name="choose"),
-        ],
-        {"x": (1, 3)},
-        ["y"],
-    )
-    with pytest.raises(ConfigError, match=r"'compare'.*constant"):
+    made = model([node("Floor", ["x"], ["y"], name="cut")], {"x": (1, 3)}, ["y"])
+    with pytest.raises(ConfigError, match=r"'cut'.*constant"):
+        open_bytes(tmp_path, made)
+
+
+def test_outputs_are_floats(tmp_path: Path) -> None:
+    made = model([node("Greater", ["x", "x"], ["y"])], {"x": (1, 3)}, ["y"])
+    with pytest.raises(ConfigError, match="'y' is not float32"):
         open_bytes(tmp_path, made)
 
 

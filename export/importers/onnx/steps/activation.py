@@ -55,9 +55,9 @@ def _clip(view: NodeView) -> Step:
 
 
 def _prelu(view: NodeView) -> Step:
-    """Return the largest, or least, of a value and its multiple.
+    """Return the larger of a value and its multiple, which is PReLU for slopes up to 1.
 
-    This needs two operators of TFLite where PyTorch's own needs four, and in INT8 the two are
+    It takes two operators of TFLite where PyTorch's own takes four, and in INT8 the two are
     quick: 2.1 ms against 16.5 ms for 16 layers of 32 channels at 56x56, one thread.
     """
     slope = view.constant(1)
@@ -71,8 +71,6 @@ def _prelu(view: NodeView) -> Step:
     slope = slope.reshape(((1,) * (view.rank() - slope.dim())) + tuple(slope.shape))
     if bool((slope <= 1).all()):
         return view.step(lambda x, slope: torch.maximum(x, x * slope), view.name(0), slope)
-    if bool((slope >= 1).all()):
-        return view.step(lambda x, slope: torch.minimum(x, x * slope), view.name(0), slope)
     return view.step(lambda x, slope: torch.relu(x) - slope * torch.relu(-x), view.name(0), slope)
 
 

@@ -96,7 +96,7 @@ def _cast(view: NodeView) -> Step:
     wanted = view.integer("to", 0)
     if wanted not in kinds:
         raise view.refusal(f"casts to data type {wanted}")
-    if view.known(0) is None and kinds[wanted] != torch.float32:
+    if view.known(0) is None and kinds[wanted] == torch.int64:
         raise view.refusal("casts what is not constant to whole numbers")
     return view.step(lambda x: x.to(kinds[wanted]))
 
@@ -129,9 +129,10 @@ BUILDERS: dict[str, Builder] = {
     "Round": _unary(torch.round),
     "Sign": _unary(torch.sign),
     "Not": _unary(torch.logical_not),
+    "IsNaN": _unary(lambda x: x != x),
     "And": _binary(torch.logical_and),
     "Or": _binary(torch.logical_or),
-    "Xor": _binary(torch.logical_xor),
+    "Xor": _binary(torch.ne),
     "Equal": _binary(torch.eq),
     "Greater": _binary(torch.gt),
     "GreaterOrEqual": _binary(torch.ge),

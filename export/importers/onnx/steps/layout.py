@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["CHANNELS_LAST", "Pads", "bordered", "channels_last", "zero_of"]
+__all__ = ["CHANNELS_LAST", "Pads", "bordered", "channels_last", "repeated", "zero_of"]
 
 #: Where each axis of NCHW stands in NHWC.
 CHANNELS_LAST = (0, 3, 1, 2)
@@ -59,3 +59,14 @@ def bordered(
         return F.pad(x, (*spatial, *channels), value=value)
     turned = F.pad(x.permute(0, 2, 3, 1) + zero, (*channels, *spatial), value=value)
     return turned.permute(0, 3, 1, 2)
+
+
+def repeated(x: Tensor, pads: Pads) -> Tensor:
+    """Put a border round a picture ``[N, C, H, W]`` that repeats its edge.
+
+    TFLite's mirror repeats the edge where the border is one wide, so it is put on ring by ring.
+    """
+    (top, bottom), (left, right) = pads
+    for ring in range(max(top, bottom, left, right)):
+        x = F.pad(x, [int(n > ring) for n in (left, right, top, bottom)], mode="replicate")
+    return x

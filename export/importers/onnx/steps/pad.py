@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.importers.onnx.steps.layout import Pads, bordered, zero_of
+from export.importers.onnx.steps.layout import Pads, bordered, repeated, zero_of
 from export.importers.onnx.view import Builder, NodeView, Step
 
 __all__ = ["BUILDERS", "zero_border"]
@@ -68,18 +68,7 @@ def _pad(view: NodeView) -> Step:
         return view.step(
             lambda x: F.pad(x, (left, right, top, bottom), mode="reflect"), view.name(0)
         )
-    # TFLite's mirror repeats the edge where the border is one wide, so it is put on once a ring.
-    rings = [
-        tuple(int(n > ring) for n in (left, right, top, bottom))
-        for ring in range(max(left, right, top, bottom))
-    ]
-
-    def repeat_edges(x: Tensor) -> Tensor:
-        for ring in rings:
-            x = F.pad(x, ring, mode="replicate")
-        return x
-
-    return view.step(repeat_edges, view.name(0))
+    return view.step(lambda x: repeated(x, pads[2:]), view.name(0))
 
 
 def _constant(view: NodeView, pads: Pads, value: float) -> Step:

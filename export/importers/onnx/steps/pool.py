@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from export.importers.onnx.steps.activation import never_negative
-from export.importers.onnx.steps.layout import Pads, bordered, zero_of
+from export.importers.onnx.steps.layout import Pads, bordered, repeated, zero_of
+from export.importers.onnx.steps.reduce import mean
 from export.importers.onnx.steps.window import Window, read_window, same_pads
 from export.importers.onnx.view import Builder, NodeView, Step
 
@@ -34,8 +35,8 @@ def _window(view: NodeView) -> tuple[Window, Pads]:
         # A window that would begin behind the input and the border before it is left out.
         last = (size + before + after + more - span) // stride * stride
         over.append((0, more if last < size + before else 0))
-        if size + before + after < span:
-            raise view.refusal(f"has a window of {span} for {size} elements")
+        if size + before + after < span or max(before, after) >= span:
+            raise view.refusal(f"has a window of {span} for {before} + {size} + {after} elements")
     return window, tuple(over)
 
 
@@ -64,9 +65,13 @@ def _max_pool(view: NodeView) -> Step:
     kernel, strides, before = window.kernel, window.strides, window.before
     if _plain(view, window, over):
         return view.step(lambda x: pool(x, kernel, strides, before))
-    # Zero is no larger than what is never negative, and spares INT8 the lowest number of all.
-    value = 0.0 if never_negative(view) else -math.inf
     pads = _grown(window.pads, over)
+    if view.rank() == 4 and not never_negative(view):
+        # Every window that reaches over an edge holds the edge too, so that to repeat it changes
+        # no maximum, where the lowest number of all would take INT8 its range.
+        return view.step(lambda x: pool(repeated(x, pads), kernel, strides), view.name(0))
+    # Zero is no larger than what is never negative.
+    value = 0.0 if never_negative(view) else -math.inf
 
     def surround_and_pool(x: Tensor, zero: Tensor) -> Tensor:
         return pool(bordered(x, zero, pads, value), kernel, strides)
@@ -79,7 +84,9 @@ def _average_pool(view: NodeView) -> Step:
     pool = F.avg_pool1d if len(window.kernel) == 1 else F.avg_pool2d
     kernel, strides, before = window.kernel, window.strides, window.before
     counts_pads = bool(view.integer("count_include_pad", 0))
-    if _plain(view, window, over) and not (counts_pads and any(before)):
+    # The converter has no average with a border that is not counted at other strides than 1.
+    bordered_plainly = set(strides) == {1} and not counts_pads
+    if _plain(view, window, over) and (bordered_plainly or not any(before)):
         return view.step(lambda x: pool(x, kernel, strides, before, count_include_pad=False))
     pads = _grown(window.pads, over)
     counted = torch.ones((1, 1, *view.shape()[2:]))
@@ -101,7 +108,7 @@ def _flat(pads: Pads) -> tuple[int, ...]:
 
 def _global_average(view: NodeView) -> Step:
     axes = _spatial(view)
-    return view.step(lambda x: x.mean(axes, keepdim=True))
+    return view.step(lambda x: mean(x, axes))
 
 
 def _global_max(view: NodeView) -> Step:

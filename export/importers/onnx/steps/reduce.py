@@ -10,10 +10,11 @@ from torch import Tensor
 from export.importers.onnx.steps.layout import CHANNELS_LAST, channels_last
 from export.importers.onnx.view import Builder, NodeView, Step
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "mean"]
 
 #: From a tensor and axes to a tensor that has them still, with size 1.
 _Reduction = Callable[[Tensor, tuple[int, ...]], Tensor]
+_SPATIAL = (2, 3)
 
 
 def _over(reduction: _Reduction, of_one: Callable[[Tensor], Tensor] = lambda x: x) -> Builder:
@@ -42,11 +43,23 @@ def _over(reduction: _Reduction, of_one: Callable[[Tensor], Tensor] = lambda x: 
     return build
 
 
+def mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Return the mean over axes, which stay with size 1."""
+    if axes == _SPATIAL:
+        return _turned(x, axes, lambda y, places: y.mean(places, keepdim=True))
+    return x.mean(axes, keepdim=True)
+
+
 def _least(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    return _turned(x, axes, lambda y, places: y.amin(places, keepdim=True))
+
+
+def _turned(x: Tensor, axes: tuple[int, ...], reduction: _Reduction) -> Tensor:
+    """Reduce a picture channels last, where the lowering would not do so by itself."""
     if x.dim() != 4:
-        return x.amin(axes, keepdim=True)
+        return reduction(x, axes)
     places = tuple(CHANNELS_LAST[axis] for axis in axes)
-    return channels_last(lambda y: y.amin(places, keepdim=True))(x)
+    return channels_last(lambda y: reduction(y, places))(x)
 
 
 def _product(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -60,7 +73,7 @@ def _length(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 BUILDERS: dict[str, Builder] = {
-    "ReduceMean": _over(lambda x, axes: x.mean(axes, keepdim=True)),
+    "ReduceMean": _over(mean),
     "ReduceSum": _over(lambda x, axes: x.sum(axes, keepdim=True)),
     "ReduceMax": _over(lambda x, axes: x.amax(axes, keepdim=True)),
     "ReduceMin": _over(_least),
