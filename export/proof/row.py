@@ -78,7 +78,7 @@ class Mended:
         format: of the artefact.
         summary: what the search found, in one line.
         keep_float: layers that stay in float.
-        reached: whether the loss is within the budget now.
+        reached: whether the outputs are near enough to float now, see ``export.proof.mend``.
     """
 
     format: str
