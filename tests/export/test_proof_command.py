@@ -103,7 +103,11 @@ def _strict(weights: Path) -> Trial:
     return Trial("tiny", ("near",), judge)
 
 
-def test_a_network_that_lost_too_much_is_brought_back_with_layers_in_float(tmp_path: Path) -> None:
+def test_a_network_that_lost_too_much_is_brought_back_with_layers_in_float(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A network as small as this one is nearer to float than any real one.
+    monkeypatch.setattr("export.proof.mend.ENOUGH_DB", 49.0)
     pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
     pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
     write_data(tmp_path / "data")
@@ -119,7 +123,7 @@ def test_a_network_that_lost_too_much_is_brought_back_with_layers_in_float(tmp_p
         assert mended.reached
         assert mended.keep_float
         assert tried.loss(f"{mended.format} int8") > 1 >= tried.loss(made.key)
-        assert "except" in made.label  # it is not plainly called INT8 any more
+        assert made.label != "int8"  # it is not plainly called INT8 any more
     text = page(record(["small"], {"small": row}, {}, limit=None))
     assert f"| {len(row.mended[0].keep_float)} |" in text.partition("What mixed precision")[2]
     said.clear()
