@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from export.importers.onnx.graph import Node, OnnxGraph
+import numpy as np
+
+from export.importers.onnx.graph import Attribute, Node, OnnxGraph
 
 __all__ = ["fuse"]
 
@@ -114,21 +116,21 @@ class _Pieces:
     def _bounds(self, clip: Node) -> tuple[float | None, float | None]:
         if len(clip.inputs) == 3:
             return self._scalar(clip.inputs[1]), self._scalar(clip.inputs[2])
-        low, high = clip.attributes.get("min"), clip.attributes.get("max")
-        numbers = isinstance(low, float) and isinstance(high, float)
-        return (low, high) if numbers else (None, None)  # type: ignore[return-value]
+        return _number(clip.attributes.get("min")), _number(clip.attributes.get("max"))
 
     def _scalar(self, name: str) -> float | None:
-        """Return the one number of a constant, an initializer or a Constant node."""
-        value = self._graph.constants.get(name)
+        """Return the one number of an initializer or of a Constant node."""
         maker = self._makers.get(name)
-        if value is None and maker is not None and maker.op == "Constant":
-            stored = maker.attributes.get("value", maker.attributes.get("value_float"))
-            if isinstance(stored, float):
-                return stored
-            value = stored if hasattr(stored, "reshape") else None  # type: ignore[assignment]
-        return float(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
+        if maker is None or maker.op != "Constant":
+            return _number(self._graph.constants.get(name))
+        return _number(maker.attributes.get("value", maker.attributes.get("value_float")))
 
 
-def _close(value: object, wanted: float) -> bool:
+def _number(value: Attribute | None) -> float | None:
+    if isinstance(value, np.ndarray):
+        return float(value.reshape(-1)[0]) if value.size == 1 else None
+    return value if isinstance(value, float) else None
+
+
+def _close(value: Attribute | None, wanted: float) -> bool:
     return isinstance(value, float) and math.isclose(value, wanted, rel_tol=1e-5)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edge.errors import ConfigError, UnavailableError
 from export.importers.onnx.file import read_model
 from export.importers.onnx.fuse import fuse
-from export.importers.onnx.graph import OnnxGraph, Opening, read_graph
+from export.importers.onnx.graph import Opening, read_graph
 from export.lower import quiet
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def open_onnx(path: Path, *, input_hw: tuple[int, int] | None = None) -> OnnxNet
         ConfigError: an operator is not supported, or a node does not take the size; named.
         DataError: the file is damaged or too large, or its weights are not finite.
     """
-    graph = fuse(read_graph(read_model(path), path))
+    graph = read_graph(read_model(path), path)
+    operators = Counter(node.op for node in graph.nodes)
+    graph = fuse(graph)
     try:
         with quiet():
             from export.importers.onnx.module import OnnxModule
@@ -102,12 +104,8 @@ def open_onnx(path: Path, *, input_hw: tuple[int, int] | None = None) -> OnnxNet
             for name, picture in zip(names, pictures, strict=True)
         ),
         outputs=tuple(OnnxTensor(name, plan.shapes[name]) for name in graph.outputs),
-        operators=_count(graph),
+        operators=dict(sorted(operators.items())),
     )
-
-
-def _count(graph: OnnxGraph) -> Mapping[str, int]:
-    return dict(sorted(Counter(node.op for node in graph.nodes).items()))
 
 
 def _is_picture(dims: tuple[int | None, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,8 @@ def make_plan(graph: OnnxGraph, inputs: Mapping[str, tuple[int, ...]], path: Pat
     """
     walk = _Walk(graph, path)
     for name, shape in inputs.items():
+        walk.check_size(shape, f"input {name!r}")
         walk.values[name] = torch.empty(shape, device="meta")
-        walk.check_size(walk.values[name], f"input {name!r}")
     for node in graph.nodes:
         walk.visit(node)
     for name in graph.outputs:
@@ -108,7 +109,7 @@ class _Walk:
         step = _build(view)
         shapes = _results(view, step, meta=True)
         for value in shapes:
-            self.check_size(value, str(node))
+            self.check_size(tuple(value.shape), str(node))
         known = all(self._known(operand) for operand in step.operands)
         if known:
             self._computed += sum(value.numel() for value in shapes)
@@ -124,11 +125,12 @@ class _Walk:
                 self.values[name] = value
                 self._makers[name] = view
 
-    def check_size(self, value: Tensor, what: str) -> None:
+    def check_size(self, shape: tuple[int, ...], what: str) -> None:
         """Refuse what no board could hold."""
-        if value.numel() > _MOST_ELEMENTS:
+        if math.prod(shape) > _MOST_ELEMENTS:
             raise DataError(
-                f"{self._path}: {what} makes a tensor of {list(value.shape)}", code="source.size"
+                f"{self._path}: {what} is a tensor of {list(shape)}, which is too large",
+                code="source.size",
             )
 
     def _known(self, operand: str | Tensor) -> bool:

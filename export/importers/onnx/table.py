@@ -65,7 +65,7 @@ _ROWS = [
         constant=(1, 2), limits="2-D",
     ),
     *_row(
-        "BatchNormalization", (5, 5), "epsilon momentum spatial training_mode",
+        "BatchNormalization", (5, 5), "epsilon momentum training_mode",
         constant=(1, 2, 3, 4), limits="inference",
     ),
     *_row("InstanceNormalization", (3, 3), "epsilon", constant=(1, 2)),
@@ -102,7 +102,7 @@ _ROWS = [
         limits="height and width; nearest, and linear where PyTorch's half-pixel or aligned "
         "corners give the same positions; not cubic, antialias, tf_crop_and_resize",
     ),
-    *_row("Upsample", (1, 2), "mode scales", constant=(1,), limits="as Resize"),
+    *_row("Upsample", (2, 2), "mode", constant=(1,), limits="as Resize"),
     *_row(
         "Pad", (1, 4), "mode pads value", constant=(1, 2, 3), limits="constant, reflect, edge"
     ),

@@ -15,6 +15,9 @@ from export.importers.onnx.graph import Node
 
 __all__ = ["Builder", "NodeView", "Step"]
 
+#: Numbers that an input which says how may have.
+_MOST_SETTINGS = 4096
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
@@ -108,8 +111,8 @@ class NodeView:
         value = self.known(position)
         if value is None:
             return None
-        if value.is_floating_point():
-            raise self.refusal(f"has input {position}, which is not of integers")
+        if value.is_floating_point() or value.numel() > _MOST_SETTINGS:
+            raise self.refusal(f"has input {position}, which is not of a few integers")
         return tuple(int(n) for n in value.reshape(-1).tolist())
 
     def axis(self, default: int, *, attribute: str = "axis", rank: int | None = None) -> int:

@@ -387,7 +387,8 @@ _OPEN: Any = {
     "open size": ({"x": ("N", 3, "H", "W")}, "dynamic shapes without a size"),
     "open channels": ({"x": (1, "C", 8, 8)}, "dynamic shapes without a size"),
     "no shape": ({"x": ()}, "no tensor of floats"),
-    "giant": ({"x": (1, 3, 2**20, 2**20)}, "makes a tensor of"),
+    "giant": ({"x": (1, 3, 2**20, 2**20)}, "is a tensor of"),
+    "beyond counting": ({"x": (1, 3, 2**62, 2**62)}, "is a tensor of"),
 }
 
 
@@ -400,6 +401,31 @@ def test_an_input_without_a_usable_shape_is_refused(name: str, tmp_path: Path) -
     assert "'x'" in str(caught.value)
     if name == "open size":
         assert "--imgsz HxW" in caught.value.hint
+
+
+_GIANT = 2**40
+_BOMBS: dict[str, Any] = {
+    "dilated": ("ConvTranspose", (3, 1, 3, 3), {"dilations": [_GIANT, _GIANT]}),
+    "stretched": ("ConvTranspose", (3, 1, 3, 3), {"strides": [4096, 4096], "group": 3}),
+    "far apart": ("ConvTranspose", (3, 1, 3, 3), {"strides": [_GIANT, _GIANT], "group": 3}),
+    "grown": ("ConvTranspose", (3, 1, 3, 3), {"output_padding": [_GIANT, _GIANT]}),
+    "padded": ("Conv", (4, 3, 3, 3), {"pads": [_GIANT] * 4}),
+    "wide pads": ("Conv", (4, 3, 3, 3), {"pads": [0, 4096, 4096, 4096]}),
+    "average": ("AveragePool", None, {"kernel_shape": [_GIANT] * 2, "pads": [_GIANT - 1] * 4}),
+    "resized": ("Upsample", (4,), {}),
+    "bordered": ("Pad", None, {"pads": [0, 0, 0, 0, 0, 0, _GIANT, 0], "mode": "edge"}),
+}
+
+
+@pytest.mark.parametrize("name", _BOMBS)
+def test_numbers_that_would_fill_the_memory_are_refused(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs torch: pip install -e .[export]")
+    op, shape, attributes = _BOMBS[name]
+    made = node(op, ["x", "w"] if shape else ["x"], ["y"], name="bomb", **attributes)
+    weight = [] if shape is None else [tensor("w", np.full(shape, 1000.0))]
+    opset = 9 if op in ("Upsample", "Pad") else 11
+    with pytest.raises(EdgeError, match="'bomb'"):
+        open_bytes(tmp_path, model([made], {"x": (1, 3, 64, 64)}, ["y"], weight, opset=opset))
 
 
 def test_inputs_of_whole_numbers_are_refused(tmp_path: Path) -> None:

@@ -251,6 +251,30 @@ def test_gelu_and_hard_swish_are_put_together(tmp_path: Path) -> None:
     assert len(_children(other)) > 3
 
 
+@pytest.mark.parametrize(
+    "product",
+    [
+        [("x", "c", "d"), ("d", "half", "y")],
+        [("c", "x", "d"), ("half", "d", "y")],
+        [("c", "half", "d"), ("x", "d", "y")],
+        [("half", "x", "d"), ("d", "c", "y")],
+    ],
+)
+@pytest.mark.parametrize("scaled", ["Div", "Mul"])
+def test_gelu_is_found_in_any_order(product: Any, scaled: str, tmp_path: Path) -> None:
+    nodes = [
+        node(scaled, ["x", "root"], ["a"]),
+        node("Erf", ["a"], ["b"]),
+        node("Add", ["one", "b"], ["c"]),
+        *(node("Mul", [left, right], [made], name=made) for left, right, made in product),
+    ]
+    root = 2**0.5 if scaled == "Div" else 0.5**0.5
+    constants = [tensor("root", root), tensor("one", 1.0), tensor("half", [0.5])]
+    network = _agree(tmp_path, model(nodes, {"x": (1, 6)}, ["y"], constants))
+    assert _children(network) == ["y"]
+    assert network.operators["Erf"] == 1
+
+
 def test_a_shuffle_of_channels_is_one_step(tmp_path: Path) -> None:
     nodes = [
         node("Reshape", ["x", "five"], ["a"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -15,6 +16,8 @@ from export.importers.onnx.view import Builder, NodeView, Step
 
 __all__ = ["BUILDERS"]
 
+#: Of a kernel or a map that is made while reading.
+_MOST_ELEMENTS = 1 << 26
 #: From input, weight and bias to output.
 _Convolution = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -70,12 +73,14 @@ def _weight(view: NodeView, ranks: tuple[int, ...]) -> tuple[Tensor, tuple[int, 
 
 
 def _conv_transpose(view: NodeView) -> Step:
-    weight, _ = _weight(view, (4,))
+    weight, spatial = _weight(view, (4,))
     groups, sizes = view.integer("group", 1), view.shape()[2:]
     strides = view.integers("strides") or (1, 1)
-    weight = _dilated(weight, view.integers("dilations") or (1, 1))
-    if weight.shape[0] != view.shape()[1] or len(strides) != 2 or min(strides) < 1:
-        raise view.refusal(f"has input {list(view.shape())} and strides {list(strides)}")
+    # Stride and dilation are checked here, the spread kernel's pads below.
+    read_window(view, sizes, spatial)
+    weight = _dilated(view, weight, view.integers("dilations") or (1, 1))
+    if weight.shape[0] != view.shape()[1]:
+        raise view.refusal(f"has input {list(view.shape())} and weight {list(weight.shape)}")
     extra = view.integers("output_padding") or (0, 0)
     window = _transposed_window(view, sizes, tuple(weight.shape[2:]), strides, extra)
     outputs = weight.shape[1] * groups
@@ -98,9 +103,11 @@ def _conv_transpose(view: NodeView) -> Step:
     return view.step(transpose_and_cut, view.name(0), weight, summand, zero_of(outputs))
 
 
-def _dilated(weight: Tensor, dilations: tuple[int, ...]) -> Tensor:
+def _dilated(view: NodeView, weight: Tensor, dilations: tuple[int, ...]) -> Tensor:
     """Spread the kernel out: TFLite's transposed convolution has no dilation."""
     rows, columns = ((n - 1) * d + 1 for n, d in zip(weight.shape[2:], dilations, strict=True))
+    if math.prod((*weight.shape[:2], rows, columns)) > _MOST_ELEMENTS:
+        raise view.refusal(f"spreads its kernel to {rows}x{columns}")
     spread = torch.zeros((*weight.shape[:2], rows, columns))
     spread[:, :, :: dilations[0], :: dilations[1]] = weight
     return spread
@@ -116,13 +123,14 @@ def _transposed_window(
     """Return the window with the pads as the operator's own document computes them."""
     wanted = view.integers("output_shape")
     mode = view.text("auto_pad", "NOTSET")
-    if len(extra) != 2 or min(extra) < 0:
+    if len(extra) != 2 or min(extra) < 0 or max(extra) > max(strides):
         raise view.refusal(f"has output_padding {list(extra)}")
     if wanted is None and mode in ("SAME_UPPER", "SAME_LOWER"):
         wanted = tuple(size * stride for size, stride in zip(sizes, strides, strict=True))
     if wanted is None:
-        window = read_window(view, sizes, kernel)
-        return Window(kernel, strides, (1, 1), window.pads)
+        return Window(kernel, strides, (1, 1), read_window(view, sizes, (1, 1)).pads)
+    if len(wanted) < 2:
+        raise view.refusal(f"has output_shape {list(wanted)}")
     pads = []
     for size, stride, span, more, want in zip(
         sizes, strides, kernel, extra, wanted[-2:], strict=True
@@ -160,6 +168,8 @@ def _grouped(
     kernel = weight.reshape(groups, inputs // groups, each, rows, columns).transpose(1, 2)
     kernel = kernel.reshape(groups * each, inputs // groups, rows, columns).flip((2, 3))
     stretched = [n * s for n, s in zip(view.shape()[2:], window.strides, strict=True)]
+    if math.prod(stretched) > _MOST_ELEMENTS:
+        raise view.refusal(f"makes a picture of {stretched[0]}x{stretched[1]}")
     at = [torch.arange(n) % s == 0 for n, s in zip(stretched, window.strides, strict=True)]
     mask = (at[0][:, None] & at[1][None, :]).to(torch.float32)[None, None]
     # The stretched input has zeros behind its last element already.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -26,18 +27,22 @@ def _window(view: NodeView) -> tuple[Window, Pads]:
     window = read_window(view, sizes, kernel)
     if any(n != 1 for n in window.dilations):
         raise view.refusal(f"has dilations {list(window.dilations)}")
-    over = []
+    for size, span, _, (before, after), _ in _axes(view, window):
+        if size + before + after < span or max(before, after) >= span:
+            raise view.refusal(f"has a window of {span} for {before} + {size} + {after} elements")
+    return window, tuple((0, more) for *_, more in _axes(view, window))
+
+
+def _axes(view: NodeView, window: Window) -> Iterator[tuple[int, int, int, tuple[int, int], int]]:
+    """Yield size, span, stride, pads and overhang of each spatial axis."""
     for size, span, stride, (before, after) in zip(
-        sizes, window.kernel, window.strides, window.pads, strict=True
+        view.shape()[2:], window.kernel, window.strides, window.pads, strict=True
     ):
         rest = (size + before + after - span) % stride
         more = stride - rest if rest and view.integer("ceil_mode", 0) else 0
         # A window that would begin behind the input and the border before it is left out.
         last = (size + before + after + more - span) // stride * stride
-        over.append((0, more if last < size + before else 0))
-        if size + before + after < span or max(before, after) >= span:
-            raise view.refusal(f"has a window of {span} for {before} + {size} + {after} elements")
-    return window, tuple(over)
+        yield size, span, stride, (before, after), more if last < size + before else 0
 
 
 def _grown(pads: Pads, over: Pads) -> Pads:
@@ -52,8 +57,7 @@ def _plain(view: NodeView, window: Window, over: Pads) -> bool:
     """
     if any(map(any, over)):
         return False
-    axes = zip(view.shape()[2:], window.kernel, window.strides, strict=True)
-    same = tuple(same_pads(size, span, stride) for size, span, stride in axes)
+    same = tuple(same_pads(size, span, stride) for size, span, stride, *_ in _axes(view, window))
     return not any(map(any, window.pads)) or (window.even and window.pads == same)
 
 
@@ -89,10 +93,7 @@ def _average_pool(view: NodeView) -> Step:
     if _plain(view, window, over) and (bordered_plainly or not any(before)):
         return view.step(lambda x: pool(x, kernel, strides, before, count_include_pad=False))
     pads = _grown(window.pads, over)
-    counted = torch.ones((1, 1, *view.shape()[2:]))
-    counted = F.pad(counted, _flat(window.pads), value=float(counts_pads))
-    # The pool divides by its whole area; each place is owed the area over what it may count.
-    owed = 1.0 / pool(F.pad(counted, _flat(over)), kernel, strides)
+    owed = _owed(view, window, counts_pads)
 
     def surround_and_pool(x: Tensor, zero: Tensor, *owed: Tensor) -> Tensor:
         found = pool(bordered(x, zero, pads), kernel, strides)
@@ -102,8 +103,19 @@ def _average_pool(view: NodeView) -> Step:
     return view.step(surround_and_pool, view.name(0), *constants)
 
 
-def _flat(pads: Pads) -> tuple[int, ...]:
-    return tuple(n for pair in reversed(pads) for n in pair)
+def _owed(view: NodeView, window: Window, counts_pads: bool) -> Tensor:
+    """Return what each average has to be multiplied by.
+
+    The pool divides by its whole area and may count fewer elements of it: those of the input, or
+    those of the input and its pads, but not what lies beyond where sizes are rounded up.
+    """
+    owed = torch.ones(())
+    for size, span, stride, (before, after), more in _axes(view, window):
+        low, high = (-before, size + after) if counts_pads else (0, size)
+        first = torch.arange(-before, size + after + more - span + 1, stride)
+        counted = (first + span).clamp(max=high) - first.clamp(min=low)
+        owed = owed.unsqueeze(-1) * (span / counted.to(torch.float32))
+    return owed.reshape((1, 1, *owed.shape))
 
 
 def _global_average(view: NodeView) -> Step:

@@ -42,9 +42,8 @@ _NEAR = 1e-4
 
 def _resize(view: NodeView) -> Step:
     """Read Resize; version 10 has no roi and no choice of coordinates."""
-    refused = {"antialias": (0,), "exclude_outside": (0,)}
-    for name, allowed in refused.items():
-        if view.integer(name, 0) not in allowed:
+    for name in ("antialias", "exclude_outside"):
+        if view.integer(name, 0):
             raise view.refusal(f"has {name}")
     if view.text("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise view.refusal("keeps the aspect ratio")

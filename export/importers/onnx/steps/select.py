@@ -13,6 +13,9 @@ from export.importers.onnx.view import Builder, NodeView, Step
 
 __all__ = ["BUILDERS"]
 
+#: Places that a Gather may take.
+_MOST_PLACES = 1 << 20
+
 
 def _concat(view: NodeView) -> Step:
     axis = view.axis(0)
@@ -76,6 +79,8 @@ def _gather(view: NodeView) -> Step:
     axis, indices = view.axis(0), view.constant(1)
     size = view.shape()[axis]
     flat = indices.reshape(-1)
+    if flat.numel() > _MOST_PLACES:
+        raise view.refusal(f"takes {flat.numel()} places")
     if indices.is_floating_point() or bool(((flat < -size) | (flat >= size)).any()):
         raise view.refusal(f"takes what is not among {size} elements")
     places = [int(n) % size for n in flat.tolist()]

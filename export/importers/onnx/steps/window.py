@@ -10,6 +10,9 @@ from export.importers.onnx.view import NodeView
 
 __all__ = ["Window", "read_window", "same_pads"]
 
+#: Of each number of a window.
+_LARGEST = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -59,7 +62,7 @@ def read_window(
     strides = view.integers("strides") or (1,) * count
     dilations = view.integers("dilations") or (1,) * count
     for what, numbers in (("kernel", kernel), ("strides", strides), ("dilations", dilations)):
-        if len(numbers) != count or min(numbers, default=0) < 1:
+        if len(numbers) != count or min(numbers) < 1 or max(numbers) > _LARGEST:
             raise view.refusal(f"has {what} {list(numbers)} for {count} spatial axes")
     window = Window(tuple(kernel), strides, dilations, ((0, 0),) * count)
     mode = view.text("auto_pad", "NOTSET")
@@ -79,7 +82,7 @@ def read_window(
 
 def _explicit(view: NodeView, count: int) -> Pads:
     numbers = view.integers("pads") or (0,) * (2 * count)
-    if len(numbers) != 2 * count or min(numbers, default=0) < 0:
+    if len(numbers) != 2 * count or min(numbers) < 0 or max(numbers) > _LARGEST:
         raise view.refusal(f"has pads {list(numbers)} for {count} spatial axes")
     return tuple(zip(numbers[:count], numbers[count:], strict=True))
 
