@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from export.card import TensorCard
-    from export.conversion import Conversion
-    from export.recipes import Made
+    from export.cards.card import TensorCard
+    from export.making.conversion import Conversion
+    from export.making.recipes import Made
 
 __all__ = ["convert", "make", "verify"]
 
@@ -36,15 +36,16 @@ def convert(
     method: str = "minmax",
     out: str | os.PathLike[str] | None = None,
 ) -> Conversion:
-    """Convert one network file; see ``export.conversion.convert_source``.
+    """Convert one network file; see ``export.making.conversion.convert_source``.
 
     Args:
         path: ``.pt2``, ``.onnx``, ``.keras``, ``.h5``, ``.hdf5``, float ``.tflite``, or the folder
             of a SavedModel.
         wanted: format (``tflite``, ``onnx``) and precision (``fp32``, ``fp16``, ``dynamic``,
             ``int8``) of each artefact.
-        samples: for INT8: pictures, or a network's own inputs, see ``export.samples.given``; the
-            first ``count`` calibrate, some after them are compared on.
+        samples: for INT8: pictures, or a network's own inputs, see
+            ``export.calibration.samples.given``; the first ``count`` calibrate, some after them are
+            compared on.
         count: of them; the least that is enough.
         pictures: what the inputs mean.
         size_hw: height and width, where the network leaves them open.
@@ -55,11 +56,11 @@ def convert(
         EdgeError: the network cannot be read or converted, or an artefact failed; nothing is
             written then.
     """
-    from export.artefacts import Inputs, Request
-    from export.calibrate import HELD_BACK, Draw, given_inputs
-    from export.conversion import convert_source, write_conversion
-    from export.lowered import Lowered
-    from export.source import find_source
+    from export.calibration.calibrate import HELD_BACK, Draw, given_inputs
+    from export.importers.source import find_source
+    from export.making.artefacts import Inputs, Request
+    from export.making.conversion import convert_source, write_conversion
+    from export.program.lowered import Lowered
 
     def inputs(exact: Lowered) -> Inputs:
         cards = tuple(pictures)
@@ -77,13 +78,13 @@ def convert(
 
 
 def make(out: Path, *, models: Path, data: Path, work: Path) -> Made:
-    """Export every recipe in ``models`` into the bundle ``out``; see ``export.recipes.make``.
+    """Export every recipe in ``models`` into a bundle; see ``export.making.recipes.make``.
 
     Raises:
         EdgeError: a card, weights, data or a gate; nothing is written then.
     """
-    from export.recipe import Settings
-    from export.recipes import make as run
+    from export.making.recipe import Settings
+    from export.making.recipes import make as run
 
     return run(out, Settings(models=models, data=data, work=work))
 
@@ -91,7 +92,7 @@ def make(out: Path, *, models: Path, data: Path, work: Path) -> Made:
 def verify(
     bundle: str | os.PathLike[str], *, models: Path, data: Path, limit: int | None = None
 ) -> list[str]:
-    """Measure a bundle again and hold it to its evidence; see ``export.check.check_bundle``.
+    """Measure a bundle again and hold it to its evidence; see ``export.gate.check.check_bundle``.
 
     Returns:
         One line an artefact.
@@ -101,6 +102,6 @@ def verify(
         GateFailed: a figure is worse than the evidence by more than the card allows.
     """
     from edge.bundle import Bundle
-    from export.check import check_bundle
+    from export.gate.check import check_bundle
 
     return list(check_bundle(Bundle.open(bundle), models, data, limit=limit))

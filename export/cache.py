@@ -69,6 +69,19 @@ def digest_files(root: Path, *patterns: str) -> str:
     return digest(*((p.relative_to(root).as_posix(), p.read_bytes()) for p in paths))
 
 
+def digest_code(*patterns: str) -> str:
+    """Return a digest over the toolchain's own files that fit the patterns (``program/*.py``).
+
+    Raises:
+        ValueError: a pattern fits no file: a key that forgot its code would keep old results.
+    """
+    root = Path(__file__).parent
+    empty = [pattern for pattern in patterns if not any(root.glob(pattern))]
+    if empty:
+        raise ValueError(f"no file of the toolchain fits {', '.join(empty)}")
+    return digest_files(root, *patterns)
+
+
 def tool_versions(*names: str) -> dict[str, str]:
     """Return the versions of installed distributions; empty for one that is not there."""
     versions = {}

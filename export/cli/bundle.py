@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from export.pack import pack
+    from export.bundles.pack import pack
 
     pack(options.bundle, options.out)
     print(options.out)
@@ -57,7 +57,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _unpack(options: argparse.Namespace) -> int:
-    from export.pack import unpack
+    from export.bundles.pack import unpack
 
     unpack(options.bundle, options.out)
     print(options.out)
@@ -65,14 +65,14 @@ def _unpack(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
-    from export.sign import sign
+    from export.bundles.sign import sign
 
     print(sign(options.bundle, options.key).name)
     return 0
 
 
 def _keygen(options: argparse.Namespace) -> int:
-    from export.sign import make_key
+    from export.bundles.sign import make_key
 
     print(make_key(options.key).name)
     return 0

@@ -12,9 +12,9 @@ from edge.cli.common import say, whole_number
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from export.calibrate import Calibrated
-    from export.card import TensorCard
-    from export.lowered import Lowered
+    from export.calibration.calibrate import Calibrated
+    from export.cards.card import TensorCard
+    from export.program.lowered import Lowered
 
 __all__ = [
     "PROGRAM",
@@ -57,7 +57,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
 
 def add_artefacts(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which artefacts are wanted."""
-    from export.steps import OPSET
+    from export.making.steps import OPSET
 
     parser.add_argument("--format", nargs="+", choices=("tflite", "onnx"), default=["tflite"],
                         help="formats (default: tflite)")  # fmt: skip
@@ -96,7 +96,7 @@ def picture_card(options: argparse.Namespace, exact: Lowered) -> tuple[TensorCar
         UsageError: it takes more than one picture, or something was not said that only the user
             can know.
     """
-    from export.card import TensorCard
+    from export.cards.card import TensorCard
 
     specs = exact.contract.inputs
     if len(specs) != 1 or len(specs[0].shape) != 4 or specs[0].shape[3] not in (1, 3):
@@ -128,7 +128,7 @@ def draw_inputs(options: argparse.Namespace, exact: Lowered, *, method: str) -> 
         exact: the float program, with its pictures' meaning.
         method: of calibration, for the record.
     """
-    from export.calibrate import Draw, folder_inputs, pack_inputs
+    from export.calibration.calibrate import Draw, folder_inputs, pack_inputs
 
     draw = Draw(count=options.count, minimum=min(options.count, 300), method=method)
     if (options.data / "images.npz").is_file():
@@ -160,7 +160,7 @@ def wanted(options: argparse.Namespace, default: str) -> tuple[tuple[str, str], 
     Raises:
         UsageError: a precision was asked for that none of the formats has.
     """
-    from export.lowered import FORMATS
+    from export.program.lowered import FORMATS
 
     flags = {"fp32": "float", "fp16": "half", "dynamic": "dynamic", "int8": "int8"}
     asked = [p for p, flag in flags.items() if getattr(options, flag)] or [default]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge.cli.common import whole_number
 from edge.errors import EdgeError, UsageError
-from export.card import METHODS
+from export.cards.card import METHODS
+from export.cards.names import shorten
 from export.cli.common import (
     add_artefacts,
     add_json,
@@ -24,11 +25,10 @@ from export.cli.common import (
     progress,
     wanted,
 )
-from export.names import shorten
-from export.table import Row, render
+from export.making.table import Row, render
 
 if TYPE_CHECKING:
-    from export.artefacts import Request
+    from export.making.artefacts import Request
 
 __all__ = ["add"]
 
@@ -74,7 +74,7 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.artefacts import Request
+    from export.making.artefacts import Request
 
     request = Request(
         wanted=wanted(options, "fp32"),
@@ -123,10 +123,10 @@ class _Result:
 
 def _convert(options: argparse.Namespace, path: Path, request: Request) -> _Result:
     """Convert one file; what is wrong with it leaves the others alone."""
-    from export.artefacts import Inputs
-    from export.conversion import convert_source, write_conversion
-    from export.lowered import Lowered
-    from export.source import find_source
+    from export.importers.source import find_source
+    from export.making.artefacts import Inputs
+    from export.making.conversion import convert_source, write_conversion
+    from export.program.lowered import Lowered
 
     def inputs(exact: Lowered) -> Inputs:
         if options.data is None:
@@ -155,7 +155,7 @@ def _convert(options: argparse.Namespace, path: Path, request: Request) -> _Resu
 
 
 def _plan(options: argparse.Namespace, request: Request) -> int:
-    from export.source import find_source
+    from export.importers.source import find_source
 
     for path in options.files:
         source = find_source(path, size_hw=options.imgsz)

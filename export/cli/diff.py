@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.bundle import Bundle
-    from export.diff import diff, to_json, to_lines
+    from export.bundles.diff import diff, to_json, to_lines
 
     changes = diff(Bundle.open(options.a), Bundle.open(options.b))
     if options.json:

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.init import write_card
+    from export.cards.init import write_card
 
     out = options.out if options.out is not None else options.file.parent
     print(write_card(options.file, out, input_hw=options.imgsz))

@@ -20,7 +20,7 @@ from export.cli.common import (
 from export.importers.safety import read_bounded
 
 if TYPE_CHECKING:
-    from export.lowered import Lowered, Sample
+    from export.program.lowered import Lowered, Sample
 
 __all__ = ["add"]
 
@@ -55,8 +55,8 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.inspection import inspect
-    from export.lowered import real_values
+    from export.inspection.artefact import inspect
+    from export.program.lowered import real_values
     from export.report import page, show
 
     if options.exact is None and options.data:
@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _open_float(options: argparse.Namespace) -> Lowered:
     from export.importers.tflite import open_tflite
-    from export.lowered import Lowered, contract_of
+    from export.program.lowered import Lowered, contract_of
 
     name, content = options.exact.stem, open_tflite(options.exact)
     contract = contract_of(content, "tflite", card=None, name=name)
@@ -98,7 +98,7 @@ def _open_float(options: argparse.Namespace) -> Lowered:
 
 
 def _samples(options: argparse.Namespace, exact: Lowered) -> list[Sample]:
-    from export.lowered import random_inputs
+    from export.program.lowered import random_inputs
 
     if not options.data:
         return random_inputs(exact)

@@ -16,7 +16,7 @@ from export.cli.common import (
     progress,
     wanted,
 )
-from export.table import render
+from export.making.table import render
 
 __all__ = ["add"]
 
@@ -53,8 +53,8 @@ def add_recipes(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.recipe import Settings
-    from export.recipes import make, plan
+    from export.making.recipe import Settings
+    from export.making.recipes import make, plan
 
     settings = Settings(
         models=options.models,

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.bundle import Bundle
-    from export.check import check_bundle
+    from export.gate.check import check_bundle
 
     bundle = Bundle.open(options.bundle)
     for line in check_bundle(bundle, options.models, options.data, limit=options.limit):

@@ -14,7 +14,7 @@ from export.importers.keras_hdf5 import check_hdf5
 from export.importers.keras_lower import Built, lower_built, tensorflow
 from export.importers.safety import MAX_BYTES, Archive, parse_json, read_bounded
 from export.importers.saved_model import open_saved_model
-from export.lower import quiet
+from export.program.lower import quiet
 
 __all__ = ["open_keras"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.errors import ConfigError, EdgeError, UnavailableError
-from export.flatbuffer import pack, unpack
-from export.graph import read_graph
 from export.importers.tflite import check_float
-from export.lower import SIGNATURE, quiet
+from export.program.flatbuffer import pack, unpack
+from export.program.graph import read_graph
+from export.program.lower import SIGNATURE, quiet
 
 __all__ = ["Built", "lower_built", "tensorflow"]
 

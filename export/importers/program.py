@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import ConfigError, DataError, UnavailableError
 from export.importers.safety import Archive, parse_json, read_bounded
-from export.lower import quiet
+from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -16,7 +16,7 @@ from typing import Any
 from edge.errors import ConfigError, DataError
 from export.importers.keras_lower import Built, tensorflow
 from export.importers.safety import MAX_BYTES, parse_json, read_bounded
-from export.lower import quiet
+from export.program.lower import quiet
 
 __all__ = ["open_saved_model"]
 

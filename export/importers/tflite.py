@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from edge.errors import ConfigError, DataError
-from export.canonical import canonical
-from export.flatbuffer import pack, set_constant, unpack
-from export.graph import Graph, read_graph
 from export.importers.safety import read_bounded
-from export.lower import quiet
+from export.program.canonical import canonical
+from export.program.flatbuffer import pack, set_constant, unpack
+from export.program.graph import Graph, read_graph
+from export.program.lower import quiet
 
 __all__ = ["check_float", "open_tflite"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from edge.errors import ConfigError, DataError, MissingInput
 from export.importers.pickles import pickled_imports
 from export.importers.safety import Archive, read_bounded
-from export.lower import quiet
+from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from edge.errors import UsageError
+from export.cards.names import clean, shorten
 from export.mixed.plan import MixedPlan, Sensitivity, Step, Trial
-from export.names import clean, shorten
 
 __all__ = ["MOST_EVALUATIONS", "search"]
 

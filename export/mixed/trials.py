@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edge.errors import DataError
-from export.audit import audit
+from export.inspection.audit import audit
+from export.inspection.nearness import Nearness, nearness
+from export.inspection.probe import Sample, open_probe
+from export.inspection.probe.times import measure_whole
 from export.mixed.plan import Trial
-from export.nearness import Nearness, nearness
-from export.probe import Sample, open_probe
-from export.probe.times import measure_whole
 
 __all__ = ["Trials", "candidates_of"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from export.onnx_writer.view import View
-from export.scales import Steps
+from export.quantisation.scales import Steps
 
 __all__ = ["input_steps"]
 

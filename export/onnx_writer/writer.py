@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edge.errors import UsageError
-from export.canonical import canonical
-from export.graph import Graph, read_graph
 from export.onnx_writer.half import check_half
 from export.onnx_writer.qdq import quantise
 from export.onnx_writer.scales import check_ranges
 from export.onnx_writer.serialise import serialise
 from export.onnx_writer.translate import translate
 from export.onnx_writer.trim import trim
-from export.scales import Steps, steps_of
+from export.program.canonical import canonical
+from export.program.graph import Graph, read_graph
+from export.quantisation.scales import Steps, steps_of
 
 __all__ = ["OPSETS", "PRECISIONS", "write_onnx"]
 
@@ -45,8 +45,9 @@ def write_onnx(
     from the start: onnxconverter-common keeps every Resize float32 between Casts (10 instead of 2
     in the map network), which a strongly typed network takes at their word.
 
-    ``int8`` has int8 inputs, stored as in the full INT8 TFLite file (``export.scales.steps_of``
-    of their ranges), float32 outputs, and Q/DQ pairs as ``placement`` says; see ``qdq``.
+    ``int8`` has int8 inputs, stored as in the full INT8 TFLite file
+    (``export.quantisation.scales.steps_of`` of their ranges), float32 outputs, and Q/DQ pairs as
+    ``placement`` says; see ``qdq``.
 
     Args:
         content: the TFLite file.

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.foreign.picture import Arrays, Picture, Run
-from export import original
-from export.lowered import Lowered, feed
+from export.gate import original
+from export.program.lowered import Lowered, feed
 
 __all__ = ["open_artefact", "open_original", "to_bytes"]
 

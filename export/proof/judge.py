@@ -17,11 +17,11 @@ from benchmarks.foreign.network import Trial
 from benchmarks.foreign.picture import Run
 from benchmarks.packs import Pack
 from export.cache import digest, digest_files
-from export.lowered import Lowered
+from export.making.steps import Say, Steps
+from export.program.lowered import Lowered
 from export.proof.engines import open_artefact
 from export.proof.row import ORIGINAL, Tried
 from export.proof.subject import Subject
-from export.steps import Say, Steps
 
 __all__ = ["Judge", "Settings"]
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.foreign.picture import Arrays
 from benchmarks.metrics import sqnr_db
-from export.audit import audit, audit_onnx
-from export.cache import digest, digest_files
-from export.graph import read_graph
-from export.lowered import Lowered, real_values
+from export.cache import digest, digest_code
+from export.inspection.audit import audit, audit_onnx
+from export.inspection.silent import silent
+from export.making.steps import Steps
+from export.program.graph import read_graph
+from export.program.lowered import Lowered, real_values
 from export.proof.engines import open_artefact
 from export.proof.row import Made
 from export.proof.subject import Bytes, Subject
-from export.silent import silent
-from export.steps import Steps
 
 __all__ = ["Likeness"]
 
@@ -62,9 +61,8 @@ class Likeness:
         """
         ops, label = _operators(artefact)
         name = f"{artefact.format}-{precision}"
-        here = Path(__file__).parent.parent
         key = digest(artefact.content, self._exact.content, self._key)
-        code = digest_files(here, "silent/*.py", "probe/*.py")
+        code = digest_code("inspection/silent/*.py", "inspection/probe/*.py")
         near = self._steps.cached(f"sqnr-{name}", key, lambda: self._sqnr(artefact))
         found = self._steps.cached(
             f"silent-{name}", digest(key, code), lambda: self._findings(artefact)

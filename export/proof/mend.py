@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.metrics import sqnr_db
-from export.cache import Cache, digest, digest_files
-from export.lowered import Lowered, run
+from export.cache import Cache, digest, digest_code
+from export.calibration.ranges import Ranges
+from export.inspection.timing import medians_ms
+from export.making.steps import Steps
 from export.mixed import Trial, candidates_of, search
+from export.program.lowered import Lowered, run
 from export.proof.judge import Settings
 from export.proof.row import MIXED, Mended, Tried
 from export.proof.subject import Bytes, Subject
-from export.ranges import Ranges
-from export.steps import Steps
-from export.timing import medians_ms
 
 __all__ = ["BUDGET_POINTS", "Mender"]
 
@@ -76,12 +75,11 @@ class Mender:
         losses = [trial.loss(key) for trial in tried if key in trial.figures]
         if not losses or max(losses) <= BUDGET_POINTS:
             return None
-        here = Path(__file__).parent.parent
         whole = digest(
             self._exact.content,
             self._ranges.to_json(),
             ENOUGH_DB,
-            digest_files(here, "mixed/*.py", "quantise.py", "scales.py", "onnx_writer/*.py"),
+            digest_code("mixed/*.py", "quantisation/*.py", "onnx_writer/*.py"),
         )
 
         def look() -> bytes:

@@ -14,16 +14,16 @@ from dataclasses import replace
 
 from edge.errors import EdgeError
 from export.cache import Cache, digest, tool_versions
-from export.lower import quiet
-from export.lowered import Lowered
+from export.calibration.ranges import Ranges
+from export.inspection.timing import medians_ms
+from export.making.steps import TOOLS, Steps
+from export.program.lower import quiet
+from export.program.lowered import Lowered
 from export.proof.judge import Judge, Settings
 from export.proof.likeness import Likeness
 from export.proof.mend import Mender
 from export.proof.row import MIXED, Made, Mended, Row, Tried
 from export.proof.subject import Bytes, Subject
-from export.ranges import Ranges
-from export.steps import TOOLS, Steps
-from export.timing import medians_ms
 
 __all__ = ["WANTED", "prove"]
 

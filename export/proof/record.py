@@ -11,9 +11,9 @@ from typing import Any
 from benchmarks.machine import machine
 from edge.errors import DataError
 from export.cache import tool_versions
+from export.making.steps import TOOLS
 from export.proof.row import Row
 from export.proof.subject import CALIBRATION, HELD_BACK
-from export.steps import TOOLS
 
 __all__ = ["SCHEMA", "earlier_rows", "record"]
 

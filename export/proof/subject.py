@@ -16,11 +16,11 @@ from benchmarks.foreign.picture import Arrays, Picture, Run
 from benchmarks.packs import Pack
 from edge.errors import DataError, MissingInput
 from export.cache import digest, digest_files
-from export.card import TensorCard
-from export.lower import lower_module
+from export.cards.card import TensorCard
+from export.importers.source import find_source
+from export.program.lower import lower_module
 from export.proof.engines import open_original, to_bytes
 from export.proof.shapes.catalogue import Shape, random_inputs
-from export.source import find_source
 
 __all__ = ["CALIBRATION", "HELD_BACK", "Subject", "of_network", "of_shape"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from export.inspection import Inspection
-from export.layers import Layer
-from export.names import clean, shorten
+from export.cards.names import clean, shorten
+from export.inspection.artefact import Inspection
+from export.inspection.layers import Layer
 from export.report.plot import COLOURS, colour, nearness_plot, time_plot
 from export.report.style import STYLE
 from export.report.words import HEAD, columns, counted, facts

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
-from export.layers import Layer
-from export.names import clean
+from export.cards.names import clean
+from export.inspection.layers import Layer
 from export.report.words import number
 
 __all__ = ["COLOURS", "colour", "nearness_plot", "time_plot"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from export.inspection import Inspection
-from export.names import clean, shorten
+from export.cards.names import clean, shorten
+from export.inspection.artefact import Inspection
 from export.report.words import HEAD, columns, counted, facts
 
 __all__ = ["show", "text"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from export.inspection import Inspection
-from export.layers import Layer
-from export.names import clean
+from export.cards.names import clean
+from export.inspection.artefact import Inspection
+from export.inspection.layers import Layer
 
 __all__ = ["HEAD", "columns", "counted", "facts", "number", "size"]
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from edge.errors import ConfigError
-from export.scales import FIXED
+from export.quantisation.scales import FIXED
 
 __all__ = ["PICTURES", "Rounding", "Watch", "round_weights"]
 
@@ -177,7 +177,7 @@ def round_weights(weight: Tensor) -> Tensor:
 
 
 def _round(values: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
-    """Round to int8 between two ends that are made to hold zero (``export.scales.steps_of``)."""
+    """Round to int8 between two ends that hold zero (``export.quantisation.scales.steps_of``)."""
     least, greatest = least.clamp(max=0), greatest.clamp(min=0)
     scale = (greatest - least).clamp(min=_LEAST) / 255
     zero = torch.round(-128 - least / scale).to(torch.int32)

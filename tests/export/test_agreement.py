@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
 
 from edge.errors import DataError
-from export.agreement import LayerAgreement, agreement
+from export.inspection.agreement import LayerAgreement, agreement
 from export.onnx_writer import write_onnx
 from tests.export.tflite_maker import make, ranges_of, samples_of, small
 

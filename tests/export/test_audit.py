@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import DataError
-from export.audit import audit, audit_onnx
-from export.audit.tflite import QUANTISED
+from export.inspection.audit import audit, audit_onnx
+from export.inspection.audit.tflite import QUANTISED
 from tests.export.tflite_maker import Maker, Ref, make, ranges_of, samples_of, small
 
 FLOAT = make(small)

@@ -14,9 +14,9 @@ import pytest
 from edge.bundle import Bundle
 from edge.errors import BundleError, MissingInput, OutputError
 from edge.evidence import Audit, CalibrationRecord, Evidence
-from export.bundle import Proven, ProvenArtefact, write_bundle
-from export.card import read_card
-from export.pack import pack, unpack
+from export.bundles.pack import pack, unpack
+from export.bundles.write import Proven, ProvenArtefact, write_bundle
+from export.cards.card import read_card
 from tests.export.makers import write_recipe
 from tests.makers import make_contract
 

@@ -20,16 +20,16 @@ from edge.engines.null import NullEngine
 from edge.errors import DataError, MissingInput, UsageError
 from edge.frames import Frame
 from edge.stages.base import Stage
-from export.calibrate import (
+from export.calibration.calibrate import (
     HELD_BACK,
     Draw,
     folder_inputs,
     given_inputs,
     sample_inputs,
 )
-from export.card import read_card
-from export.overlap import Known, fingerprint
-from export.samples import folder_pictures, known_pictures, pack_pictures
+from export.calibration.overlap import Known, fingerprint
+from export.calibration.samples import folder_pictures, known_pictures, pack_pictures
+from export.cards.card import read_card
 from tests.benchmarks.makers import write_pack
 from tests.export.makers import CARD
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.errors import DataError
-from export.canonical import canonical
-from export.graph import read_graph
+from export.program.canonical import canonical
+from export.program.graph import read_graph
 from tests.export.float_maker import Maker
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ConfigError, EdgeError, MissingInput
-from export.card import find_cards, read_card
+from export.cards.card import find_cards, read_card
 from tests.export.makers import write_recipe
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from edge.errors import UsageError
 from export import convert
-from export.card import TensorCard
+from export.cards.card import TensorCard
 from export.cli import main
 from tests.export.tflite_maker import make, small
 
@@ -163,9 +163,9 @@ def test_int8_of_both_formats_comes_from_one_calibration(network: Path, tmp_path
 
 @needs_quantiser
 def test_layers_stay_float_until_the_outputs_are_near_enough(network: Path) -> None:
-    from export.artefacts import Inputs, Request
-    from export.conversion import convert_source
-    from export.source import find_source
+    from export.importers.source import find_source
+    from export.making.artefacts import Inputs, Request
+    from export.making.conversion import convert_source
 
     samples = [(picture[None],) for picture in _pictures(40)]
     given = Inputs(samples[:30], samples[30:], (_PICTURE,))

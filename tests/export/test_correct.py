@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics import sqnr_db
 from edge.errors import DataError
-from export.flatbuffer import pack, set_constant, unpack
-from export.graph import read_graph
-from export.ranges import Sample, observe
-from export.scales import CHANNEL_AXIS, operands
+from export.calibration.ranges import Sample, observe
+from export.program.flatbuffer import pack, set_constant, unpack
+from export.program.graph import read_graph
+from export.quantisation.scales import CHANNEL_AXIS, operands
 from tests.export.float_maker import Maker
 from tests.export.runs import run
 
 pytest.importorskip("ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]")
 
-from export.correct import correct_bias
-from export.quantise import quantise
+from export.quantisation.correct import correct_bias
+from export.quantisation.quantise import quantise
 
 Array = NDArray[np.float32]
 Layer = Callable[[Maker, int], int]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from edge.bundle import Bundle
-from export.diff import Change, diff, to_json, to_lines
-from export.pack import pack
+from export.bundles.diff import Change, diff, to_json, to_lines
+from export.bundles.pack import pack
 from tests.makers import make_contract, write_bundle
 
 EVIDENCE = {

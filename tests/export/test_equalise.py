@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.metrics import sqnr_db
-from export.equalise import equalise
-from export.graph import read_graph
-from export.ranges import Sample, observe
+from export.calibration.ranges import Sample, observe
+from export.program.graph import read_graph
+from export.quantisation.equalise import equalise
 from tests.export.float_maker import Maker
 from tests.export.runs import run
 
@@ -51,7 +51,7 @@ def _int8_db(content: bytes) -> float:
     pytest.importorskip(
         "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
     )
-    from export.quantise import quantise
+    from export.quantisation.quantise import quantise
 
     held_back = _samples(seed=1)
     made = quantise(content, observe(content, _samples(), where="net"))
@@ -90,7 +90,7 @@ def test_channels_get_one_range() -> None:
 
 
 def _channel_tops(content: bytes, name: str) -> Any:
-    from export.runner import Runner
+    from export.program.runner import Runner
 
     graph = read_graph(content, where="net")
     tensor = next(t for t in graph.tensors if t.name == name)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from edge.errors import ConfigError, DataError, EdgeError
 from export.importers.program import Program, open_program
-from export.lower import quiet
+from export.program.lower import quiet
 
 
 class _Net(nn.Module):

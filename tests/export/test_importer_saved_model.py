@@ -16,9 +16,9 @@ if any(importlib.util.find_spec(name) is None for name in ("tensorflow", "keras"
     pytest.skip("needs TensorFlow: pip install -e .[keras]", allow_module_level=True)
 
 from edge.errors import ConfigError, DataError, EdgeError
-from export.graph import read_graph
 from export.importers.keras import open_keras
-from export.lower import quiet
+from export.program.graph import read_graph
+from export.program.lower import quiet
 
 with quiet():
     import keras

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError, DataError, EdgeError, MissingInput
-from export.graph import read_graph
 from export.importers.tflite import open_tflite
+from export.program.graph import read_graph
 from tests.export.tflite_maker import Maker, alter, make, ranges_of, samples_of, small, tensor
 
 FLOAT = make(small)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError, EdgeError, MissingInput, UsageError
-from export.card import Card, read_card
-from export.guess import guess
-from export.init import card_text, write_card
-from export.look import End, Seen
+from export.cards.card import Card, read_card
+from export.cards.guess import guess
+from export.cards.init import card_text, write_card
+from export.cards.look import End, Seen
 from tests.export.tflite_maker import Maker, alter, make, ranges_of, samples_of, small, tensor
 
 TORCH = importlib.util.find_spec("torch") is not None
@@ -182,7 +182,7 @@ def build():
 def test_a_recipe_is_built_and_its_size_found(tmp_path: Path) -> None:
     import torch
 
-    from export.load import build_network
+    from export.importers.load import build_network
 
     folder = tmp_path / "my_net"
     folder.mkdir()

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from benchmarks.metrics import cosine, sqnr_db
 from edge.errors import DataError
-from export.activations import bad_activations
-from export.costs import arena_bytes, costs
-from export.graph import read_graph
-from export.layers import costliest, layers
-from export.nearness import aligned
-from export.probe import open_probe
-from export.probe.delegate import delegation
-from export.probe.times import measure_times, measure_whole, quartile
-from export.probe.tracer import interpreter
+from export.inspection.activations import bad_activations
+from export.inspection.costs import arena_bytes, costs
+from export.inspection.layers import costliest, layers
+from export.inspection.nearness import aligned
+from export.inspection.probe import open_probe
+from export.inspection.probe.delegate import delegation
+from export.inspection.probe.times import measure_times, measure_whole, quartile
+from export.inspection.probe.tracer import interpreter
+from export.program.graph import read_graph
 from tests.export.tflite_maker import (
     Maker,
     Network,

@@ -22,18 +22,18 @@ if any(
     pytest.skip("needs the export toolchain: make test-export", allow_module_level=True)
 
 # Everything below needs it; the modules themselves import it only when they run.
-from export.card import Card, read_card
-from export.gate import blamed, compare, prove
+from export.calibration.ranges import byte_spans, observe
+from export.cards.card import Card, read_card
+from export.gate.compare import blamed, compare, prove
+from export.gate.metric import figures_of
+from export.gate.peers import Peers
+from export.importers.load import load_module, load_network
 from export.importers.weights import WEIGHTS
-from export.load import load_module, load_network
-from export.lower import lower_module, quiet
-from export.lowered import Lowered, contract_of, real_values
-from export.metric import figures_of
-from export.peers import Peers
-from export.quantise import quantise
-from export.ranges import byte_spans, observe
-from export.recipe import Settings
-from export.recipes import Made, make
+from export.making.recipe import Settings
+from export.making.recipes import Made, make
+from export.program.lower import lower_module, quiet
+from export.program.lowered import Lowered, contract_of, real_values
+from export.quantisation.quantise import quantise
 
 with quiet():
     import torch

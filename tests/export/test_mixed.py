@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import DataError, UsageError
-from export.audit import audit
+from export.inspection.audit import audit
 from export.mixed import MixedPlan, Trial, Trials, candidates_of, search
 from tests.export.tflite_maker import make, ranges_of, samples_of, small
 
@@ -221,8 +221,8 @@ def test_the_projects_own_quantiser_is_searched() -> None:
     pytest.importorskip(
         "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
     )
-    from export.quantise import quantise
-    from export.ranges import observe
+    from export.calibration.ranges import observe
+    from export.quantisation.quantise import quantise
 
     exact = make(small)
     ranges = observe(exact, samples_of((1, 16, 16, 3), 24), where="a")

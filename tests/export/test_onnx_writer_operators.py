@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
 
+from export.calibration.ranges import observe
 from export.onnx_writer import OPERATORS, check_qdq, write_onnx
-from export.ranges import observe
 from tests.export.onnx_writer_kit import (
     Bench,
     error_db,

@@ -13,8 +13,8 @@ pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
 
 from edge.errors import ConfigError, DataError, UsageError
+from export.calibration.ranges import observe
 from export.onnx_writer import check_qdq, input_steps, write_onnx
-from export.ranges import observe
 from tests.export.onnx_writer_kit import (
     Bench,
     counts,

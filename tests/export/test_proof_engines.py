@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.foreign.picture import Picture
-from export.card import TensorCard
-from export.lowered import Lowered, contract_of
+from export.cards.card import TensorCard
+from export.program.lowered import Lowered, contract_of
 from export.proof.engines import open_artefact, open_original, to_bytes
 from tests.export.tflite_maker import make, ranges_of, samples_of, small
 

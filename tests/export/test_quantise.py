@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from benchmarks.metrics import sqnr_db
 from edge.contract import TensorSpec
 from edge.errors import DataError, UsageError
-from export.graph import Graph, read_graph
-from export.ranges import Ranges, Sample, byte_spans, observe
+from export.calibration.ranges import Ranges, Sample, byte_spans, observe
+from export.program.graph import Graph, read_graph
 from tests.export.float_maker import Maker
 from tests.export.runs import run
 
 pytest.importorskip("ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]")
 
-from export.quantise import quantise, to_dynamic, to_fp16
+from export.quantisation.quantise import quantise, to_dynamic, to_fp16
 
 Make = Callable[[Maker, int], int]
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from edge.contract import TensorSpec
 from edge.errors import DataError, UsageError
-from export.card import METHODS
-from export.observers import CHOICES, Histogram, entropy, mse, percentile
-from export.ranges import Ranges, Sample, byte_spans, observe
+from export.calibration.observers import CHOICES, Histogram, entropy, mse, percentile
+from export.calibration.ranges import Ranges, Sample, byte_spans, observe
+from export.cards.card import METHODS
 from tests.export.float_maker import Maker
 
 FLOATS = arrays(

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.inspection import Inspection, inspect
-from export.names import clean, shorten
+from export.cards.names import clean, shorten
+from export.inspection.artefact import Inspection, inspect
 from export.report import page, show, text
 from tests.export.tflite_maker import Maker, alter, make, ranges_of, samples_of, small, tensor
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from edge.bundle import Bundle
 from edge.errors import BundleError, ConfigError, MissingInput, OutputError
 from edge.signature import read_public_key
-from export.pack import pack
-from export.sign import make_key, sign
+from export.bundles.pack import pack
+from export.bundles.sign import make_key, sign
 from tests.makers import write_bundle
 
 

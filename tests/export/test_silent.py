@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from export.probe.tracer import interpreter
-from export.silent import KINDS, Finding, silent
+from export.inspection.probe.tracer import interpreter
+from export.inspection.silent import KINDS, Finding, silent
 from tests.export.tflite_maker import (
     Maker,
     Network,

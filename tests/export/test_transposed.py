@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[export]")
 nn = torch.nn
 
-from export.transposed import cut_transposed  # noqa: E402
+from export.program.transposed import cut_transposed  # noqa: E402
 
 
 class _Up(nn.Module):
@@ -70,7 +70,7 @@ def test_keras_like_upsampling_lowers() -> None:
     pytest.importorskip("litert_torch", reason="needs litert-torch: pip install -e .[export]")
     from ai_edge_litert.interpreter import Interpreter
 
-    from export.lower import SIGNATURE, lower_module
+    from export.program.lower import SIGNATURE, lower_module
 
     network = _Up(3, 2, padding=1, output_padding=1).eval()
     x = torch.randn(1, 4, 5, 6)

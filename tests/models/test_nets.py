@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: make test-e
 
 from edge.frames import Frame  # noqa: E402
 from edge.stages import DetectStage  # noqa: E402
-from export.card import Card, find_cards  # noqa: E402
+from export.cards.card import Card, find_cards  # noqa: E402
 from models.detect.train import assign, decode  # noqa: E402
 from tests.edge.scripted import ScriptedEngine  # noqa: E402
 from tests.makers import make_contract  # noqa: E402

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.errors import ConfigError, DataError, MissingInput
-from export.graph import Graph, read_graph
-from export.lower import lower_module
-from export.quantise import quantise
-from export.ranges import Ranges, observe
+from export.calibration.ranges import Ranges, observe
+from export.program.graph import Graph, read_graph
+from export.program.lower import lower_module
+from export.quantisation.quantise import quantise
 from models.blocks import BytesIn, Conv, MobileNetV2, Residual, double
 from models.training.loop import Batch, Plan, Recipe, real, train
 from models.training.qat import fine_tune, observing, prepare

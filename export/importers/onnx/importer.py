@@ -12,7 +12,7 @@ from edge.errors import ConfigError, UnavailableError
 from export.importers.onnx.file import read_model
 from export.importers.onnx.fuse import fuse
 from export.importers.onnx.graph import Opening, read_graph
-from export.lower import quiet
+from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import nn

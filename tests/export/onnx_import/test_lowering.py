@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics import sqnr_db
-from export.graph import Graph, read_graph
 from export.importers.onnx import OnnxNetwork
-from export.lower import lower_module, quiet
+from export.program.graph import Graph, read_graph
+from export.program.lower import lower_module, quiet
 from tests.export.onnx_import.makers import (
     model,
     node,

@@ -1,7 +1,0 @@
-"""What a file really computes in, operator by operator: the name INT8 has to be earned."""
-
-from export.audit.findings import Audit, Operator
-from export.audit.qdq import audit_onnx
-from export.audit.tflite import audit
-
-__all__ = ["Audit", "Operator", "audit", "audit_onnx"]

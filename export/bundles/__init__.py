@@ -1,0 +1,1 @@
+"""Bundles: written, packed, signed and compared."""

@@ -1,0 +1,1 @@
+"""Pictures in, the range of every tensor out."""

@@ -1,0 +1,1 @@
+"""An artefact against its float network, on tensors and on the task."""

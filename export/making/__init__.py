@@ -1,0 +1,1 @@
+"""What `make` and `convert` do, step after step, each step once."""

@@ -1,0 +1,1 @@
+"""The float program: the one TFLite network that everything else is made from."""

@@ -1,0 +1,101 @@
+"""Lower a PyTorch network to a float TFLite file, channels last."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError, UnavailableError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["SIGNATURE", "lower_module", "quiet"]
+
+#: The one signature that litert-torch writes; tensors are ``args_i`` and ``output_i``.
+SIGNATURE = "serving_default"
+
+
+def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where: str) -> bytes:
+    """Convert a PyTorch network to float TFLite.
+
+    Two conversions of one network give the same bytes.
+
+    Args:
+        network: in ``eval`` mode; takes float32 tensors, pictures NHWC.
+        shapes: of its inputs, in the order of its arguments.
+        where: its file, for messages.
+
+    Returns:
+        The TFLite file, with the signature ``SIGNATURE``.
+
+    Raises:
+        UnavailableError: litert-torch is not installed.
+        ConfigError: the network does not take such inputs, or cannot be converted.
+    """
+    try:
+        with quiet():
+            import litert_torch
+            import torch
+
+            from export.program.transposed import cut_transposed
+    except ImportError as error:
+        raise UnavailableError(
+            f"lowering needs {error.name}",
+            hint="pip install unveil-edge[export]",
+            code="export.torch",
+        ) from error
+    samples = tuple(torch.zeros(shape) for shape in shapes)
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        path = Path(folder) / "float.tflite"
+        try:
+            legal = cut_transposed(network, samples)
+            litert_torch.convert(legal, samples).export(str(path))
+        except Exception as error:
+            # The converter raises whatever torch.export and its own passes raise.
+            raise ConfigError(
+                f"{where}: cannot be lowered: {type(error).__name__}: {_first_line(error)}",
+                code="export.lower",
+            ) from error
+        return path.read_bytes()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+class _Nowhere(io.TextIOBase):
+    """A stream that forgets; it stays open for those who keep it, such as log handlers."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the converter's chatter off the terminal: progress has one line a step.
+
+    Its C++ part writes to the file descriptors themselves, so those are turned away as well.
+    """
+    nowhere = _Nowhere()
+    with warnings.catch_warnings(), open(os.devnull, "wb") as null, contextlib.ExitStack() as stack:
+        warnings.simplefilter("ignore")
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.WARNING)
+        for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+            stream.flush()
+            kept = os.dup(descriptor)
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, descriptor)
+            os.dup2(null.fileno(), descriptor)
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
