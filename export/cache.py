@@ -70,15 +70,15 @@ def digest_files(root: Path, *patterns: str) -> str:
 
 
 def digest_code(*patterns: str) -> str:
-    """Return a digest over the toolchain's own files that fit the patterns (``program/*.py``).
+    """Return a digest over our own files that fit the patterns (``export/program/*.py``).
 
     Raises:
         ValueError: a pattern fits no file: a key that forgot its code would keep old results.
     """
-    root = Path(__file__).parent
+    root = Path(__file__).parent.parent
     empty = [pattern for pattern in patterns if not any(root.glob(pattern))]
     if empty:
-        raise ValueError(f"no file of the toolchain fits {', '.join(empty)}")
+        raise ValueError(f"no file of the rooms fits {', '.join(empty)}")
     return digest_files(root, *patterns)
 
 

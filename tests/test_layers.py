@@ -15,7 +15,10 @@ ROOMS = ("edge", "benchmarks", "export", "models")
 #: What accuracy is measured with; not the commands, the demo or the peers.
 MEASURING = tuple(
     f"benchmarks.{part}"
-    for part in ("faces", "figures", "foreign", "machine", "metrics", "packs", "readers", "tasks")
+    for part in (
+        *("anatomy", "faces", "figures", "foreign", "machine"),
+        *("metrics", "packs", "readers", "tasks"),
+    )
 )
 #: Rooms that a room may import besides itself; ``room.module`` opens that part alone.
 ALLOWED = {
@@ -38,6 +41,7 @@ EDGE_LIBRARIES = {
 BENCHMARK_LIBRARIES = {
     "numpy": "benchmarks",
     "cv2": "benchmarks",
+    "ai_edge_litert": "benchmarks/anatomy",
     "skimage": "benchmarks/demo",
     "keras": "benchmarks/peers/seeds.py",
     "tensorflow": "benchmarks/peers/worker.py",

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.anatomy.graph import Graph, Tensor, read_graph
 from edge.contract import TensorSpec
 from edge.errors import DataError, UsageError
 from export.calibration.observers import CHOICES, Ends, Histogram, Span, percentile
 from export.program.canonical import canonical
-from export.program.graph import Graph, Tensor, read_graph
 from export.program.runner import Runner, Sample
 
 __all__ = ["Ranges", "Sample", "Span", "byte_spans", "observe"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import ConfigError, MissingInput
 from export.importers.source import find_source
 from export.importers.weights import KINDS as WEIGHTS
 from export.importers.weights import find_weights, read_weights
-from export.program.graph import Graph, read_graph
 
 if TYPE_CHECKING:
     from torch import nn

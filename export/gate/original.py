@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.quiet import quiet
 from benchmarks.metrics import sqnr_db
 from edge.errors import GateFailed, UnavailableError
 from export.importers.source import Source
-from export.program.lower import quiet
 from export.program.lowered import Lowered, Sample, real_values, run
 
 __all__ = ["LEAST_DB", "Run", "fidelity_db", "open_original"]

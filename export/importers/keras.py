@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, EdgeError, MissingInput
 from export.importers.keras_config import check_config
 from export.importers.keras_hdf5 import check_hdf5
 from export.importers.keras_lower import Built, lower_built, tensorflow
 from export.importers.safety import MAX_BYTES, Archive, parse_json, read_bounded
 from export.importers.saved_model import open_saved_model
-from export.program.lower import quiet
 
 __all__ = ["open_keras"]
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.anatomy.flatbuffer import pack, unpack
+from benchmarks.anatomy.graph import read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, EdgeError, UnavailableError
 from export.importers.tflite import check_float
-from export.program.flatbuffer import pack, unpack
-from export.program.graph import read_graph
-from export.program.lower import SIGNATURE, quiet
+from export.program.lower import SIGNATURE
 
 __all__ = ["Built", "lower_built", "tensorflow"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, UnavailableError
 from export.importers.safety import Archive, parse_json, read_bounded
-from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError
 from export.importers.keras_lower import Built, tensorflow
 from export.importers.safety import MAX_BYTES, parse_json, read_bounded
-from export.program.lower import quiet
 
 __all__ = ["open_saved_model"]
 

@@ -62,7 +62,7 @@ class Source:
             # A recipe is built of its own file and of what recipes share; its weights lie there.
             digest_files(card.folder.parent, "*.py", "*/net.py") if card else "",
             digest_files(card.folder, "weights.*") if card else "",
-            digest_code("importers/*.py", "importers/*/*.py"),
+            digest_code("export/importers/*.py", "export/importers/*/*.py"),
         )
 
     def load(self) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
+from benchmarks.anatomy.graph import Graph, read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError
 from export.importers.safety import read_bounded
 from export.program.canonical import canonical
-from export.program.flatbuffer import pack, set_constant, unpack
-from export.program.graph import Graph, read_graph
-from export.program.lower import quiet
 
 __all__ = ["check_float", "open_tflite"]
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, MissingInput
 from export.importers.pickles import pickled_imports
 from export.importers.safety import Archive, read_bounded
-from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.anatomy.graph import Graph, Node
 from export.inspection.layers import Layer
-from export.program.graph import Graph, Node
 
 __all__ = ["Activation", "bad_activations"]
 

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import DataError
 from export.inspection.nearness import aligned
 from export.inspection.probe import Sample, open_probe
 from export.onnx_writer.scales import symmetric_scale
 from export.program.canonical import canonical
-from export.program.graph import Graph, read_graph
 from export.quantisation.scales import steps_of
 
 __all__ = ["LayerAgreement", "agreement"]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.anatomy.costs import arena_bytes
+from benchmarks.anatomy.delegate import Delegation, delegation
+from benchmarks.anatomy.graph import read_graph
 from export.inspection.activations import Activation, bad_activations
 from export.inspection.audit import Audit, audit, audit_onnx
-from export.inspection.costs import arena_bytes
 from export.inspection.layers import Layer, costliest, layers
 from export.inspection.probe import Sample, is_tflite
-from export.inspection.probe.delegate import Delegation, delegation
 from export.inspection.silent import Finding, silent
-from export.program.graph import read_graph
 
 __all__ = ["Inspection", "inspect"]
 

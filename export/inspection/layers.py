@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.anatomy.costs import Cost, costs
+from benchmarks.anatomy.delegate import delegation
+from benchmarks.anatomy.graph import read_graph
+from benchmarks.anatomy.times import Span, measure_times
+from benchmarks.anatomy.tracer import tensor_names
 from export.inspection.audit import Operator, audit, audit_onnx
-from export.inspection.costs import Cost, costs
 from export.inspection.nearness import Nearness, nearness
 from export.inspection.probe import Sample, Step, is_tflite, open_probe
-from export.inspection.probe.delegate import delegation
-from export.inspection.probe.times import Span, measure_times
-from export.inspection.probe.tracer import tensor_names
-from export.program.graph import read_graph
 
 __all__ = ["Layer", "costliest", "layers"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import benchmarks
-import edge
 from benchmarks.packs import Pack
 from export.cache import digest, digest_code, digest_files, tool_versions
 from export.calibration.calibrate import SAMPLES
@@ -47,9 +45,8 @@ def _samples_digest(card: Card) -> str:
 
 def _source_digest() -> str:
     """Digest the code of calibration and verification, and what they share with the device."""
-    device = Path(edge.__file__).parent
-    return digest(
-        digest_files(device, "contract.py", "geometry.py", "engines/*.py", "stages/*.py"),
-        digest_files(Path(benchmarks.__file__).parent, "*.py", "tasks/*.py"),
-        digest_code("calibration/*.py", "program/lowered.py", "gate/*.py"),
+    return digest_code(
+        *("edge/contract.py", "edge/geometry.py", "edge/engines/*.py", "edge/stages/*.py"),
+        *("benchmarks/*.py", "benchmarks/tasks/*.py"),
+        *("export/calibration/*.py", "export/program/lowered.py", "export/gate/*.py"),
     )

@@ -62,7 +62,7 @@ class Steps:
             "lower",
             digest(
                 key,
-                digest_code("program/*.py"),
+                digest_code("export/program/*.py", "benchmarks/anatomy/*.py"),
                 tool_versions(*TOOLS),
             ),
             load,
@@ -234,6 +234,5 @@ class Steps:
 
 def _code() -> str:
     """Digest the code behind the steps: new code makes them anew."""
-    return digest_code(
-        "program/*.py", "calibration/*.py", "quantisation/*.py", "onnx_writer/*.py", "making/*.py"
-    )
+    rooms = ("program", "calibration", "quantisation", "onnx_writer", "making")
+    return digest_code(*(f"export/{room}/*.py" for room in rooms), "benchmarks/anatomy/*.py")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from benchmarks.anatomy.times import measure_whole
 from edge.errors import DataError
 from export.inspection.audit import audit
 from export.inspection.nearness import Nearness, nearness
 from export.inspection.probe import Sample, open_probe
-from export.inspection.probe.times import measure_whole
 from export.mixed.plan import Trial
 
 __all__ = ["Trials", "candidates_of"]

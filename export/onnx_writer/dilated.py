@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from benchmarks.anatomy.graph import Graph, Node
 from export.onnx_writer.convolution import EXPLICIT_PADS
-from export.program.graph import Graph, Node
 
 __all__ = ["fold_dilated"]
 

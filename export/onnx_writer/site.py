@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.anatomy.graph import Node, Tensor
 from export.onnx_writer.builder import Builder
 from export.onnx_writer.infer import Unwritable
 from export.onnx_writer.values import TO_FIRST, Attribute, Value
-from export.program.graph import Node, Tensor
 
 __all__ = ["Emitter", "Site", "activate", "same_padding"]
 

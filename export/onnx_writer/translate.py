@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.anatomy.graph import Graph, Node, Tensor
 from edge.errors import ConfigError
 from export.onnx_writer.builder import Builder
 from export.onnx_writer.dilated import fold_dilated
@@ -14,7 +15,6 @@ from export.onnx_writer.infer import Unwritable
 from export.onnx_writer.operators import FOLDED, OPERATORS
 from export.onnx_writer.site import Site
 from export.onnx_writer.values import Draft, Value
-from export.program.graph import Graph, Node, Tensor
 from export.quantisation.scales import Steps
 
 __all__ = ["translate"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import UsageError
 from export.onnx_writer.half import check_half
 from export.onnx_writer.qdq import quantise
@@ -12,7 +13,6 @@ from export.onnx_writer.serialise import serialise
 from export.onnx_writer.translate import translate
 from export.onnx_writer.trim import trim
 from export.program.canonical import canonical
-from export.program.graph import Graph, read_graph
 from export.quantisation.scales import Steps, steps_of
 
 __all__ = ["OPSETS", "PRECISIONS", "write_onnx"]

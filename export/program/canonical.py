@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
+from benchmarks.anatomy.graph import Graph, read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError
-from export.program.flatbuffer import pack, set_constant, unpack
-from export.program.graph import Graph, read_graph
-from export.program.lower import SIGNATURE, quiet
+from export.program.lower import SIGNATURE
 
 __all__ = ["canonical"]
 

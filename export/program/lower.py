@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import os
-import sys
 import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SIGNATURE", "lower_module", "quiet"]
+__all__ = ["SIGNATURE", "lower_module"]
 
 #: The one signature that litert-torch writes; tensors are ``args_i`` and ``output_i``.
 SIGNATURE = "serving_default"
@@ -71,31 +66,3 @@ def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else ""
-
-
-class _Nowhere(io.TextIOBase):
-    """A stream that forgets; it stays open for those who keep it, such as log handlers."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the converter's chatter off the terminal: progress has one line a step.
-
-    Its C++ part writes to the file descriptors themselves, so those are turned away as well.
-    """
-    nowhere = _Nowhere()
-    with warnings.catch_warnings(), open(os.devnull, "wb") as null, contextlib.ExitStack() as stack:
-        warnings.simplefilter("ignore")
-        stack.callback(logging.disable, logging.root.manager.disable)
-        logging.disable(logging.WARNING)
-        for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
-            stream.flush()
-            kept = os.dup(descriptor)
-            stack.callback(os.close, kept)
-            stack.callback(os.dup2, kept, descriptor)
-            os.dup2(null.fileno(), descriptor)
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            yield

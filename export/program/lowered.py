@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Quantisation, read_graph
 from edge.contract import Contract, Crop, TensorSpec
 from edge.engines.base import Engine
 from edge.engines.onnxruntime import OnnxRuntimeEngine
@@ -17,7 +18,6 @@ from edge.stages.base import store_bytes
 from export.cards.card import Card, TensorCard
 from export.inspection.audit import Audit, audit, audit_onnx
 from export.onnx_writer import input_steps
-from export.program.graph import Quantisation, read_graph
 from export.quantisation.scales import Steps
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Graph, Tensor
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError, UnavailableError
-from export.program.graph import Graph, Tensor
-from export.program.lower import quiet
 
 __all__ = ["Runner", "Sample"]
 

@@ -10,13 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import benchmarks
-import edge
 from benchmarks.faces import FaceFinder
 from benchmarks.foreign.network import Trial
 from benchmarks.foreign.picture import Run
 from benchmarks.packs import Pack
-from export.cache import digest, digest_files
+from export.cache import digest, digest_code
 from export.making.steps import Say, Steps
 from export.program.lowered import Lowered
 from export.proof.engines import open_artefact
@@ -58,13 +56,11 @@ class Judge:
 
     def __init__(self, subject: Subject, settings: Settings, steps: Steps) -> None:
         self._subject, self._settings, self._steps = subject, settings, steps
-        measuring, device = Path(benchmarks.__file__).parent, Path(edge.__file__).parent
-        self.key = digest(
-            settings.finder_key,
-            digest_files(measuring, "faces.py", "figures.py", "metrics.py", "packs.py"),
-            digest_files(measuring, "tasks/*.py", "foreign/*.py"),
-            digest_files(device, "geometry.py"),
+        code = digest_code(
+            *(f"benchmarks/{part}.py" for part in ("faces", "figures", "metrics", "packs")),
+            *("benchmarks/tasks/*.py", "benchmarks/foreign/*.py", "edge/geometry.py"),
         )
+        self.key = digest(settings.finder_key, code)
 
     def trial(self, trial: Trial, artefacts: Sequence[tuple[str, Lowered]]) -> Tried:
         """Judge the original and every artefact.

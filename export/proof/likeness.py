@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.anatomy.graph import read_graph
 from benchmarks.foreign.picture import Arrays
 from benchmarks.metrics import sqnr_db
 from export.cache import digest, digest_code
 from export.inspection.audit import audit, audit_onnx
 from export.inspection.silent import silent
 from export.making.steps import Steps
-from export.program.graph import read_graph
 from export.program.lowered import Lowered, real_values
 from export.proof.engines import open_artefact
 from export.proof.row import Made
@@ -62,7 +62,11 @@ class Likeness:
         ops, label = _operators(artefact)
         name = f"{artefact.format}-{precision}"
         key = digest(artefact.content, self._exact.content, self._key)
-        code = digest_code("inspection/silent/*.py", "inspection/probe/*.py")
+        code = digest_code(
+            "export/inspection/silent/*.py",
+            "export/inspection/probe/*.py",
+            "benchmarks/anatomy/*.py",
+        )
         near = self._steps.cached(f"sqnr-{name}", key, lambda: self._sqnr(artefact))
         found = self._steps.cached(
             f"silent-{name}", digest(key, code), lambda: self._findings(artefact)

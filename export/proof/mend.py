@@ -79,7 +79,7 @@ class Mender:
             self._exact.content,
             self._ranges.to_json(),
             ENOUGH_DB,
-            digest_code("mixed/*.py", "quantisation/*.py", "onnx_writer/*.py"),
+            digest_code("export/mixed/*.py", "export/quantisation/*.py", "export/onnx_writer/*.py"),
         )
 
         def look() -> bytes:

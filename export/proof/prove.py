@@ -12,12 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import EdgeError
 from export.cache import Cache, digest, tool_versions
 from export.calibration.ranges import Ranges
 from export.inspection.timing import medians_ms
 from export.making.steps import TOOLS, Steps
-from export.program.lower import quiet
 from export.program.lowered import Lowered
 from export.proof.judge import Judge, Settings
 from export.proof.likeness import Likeness

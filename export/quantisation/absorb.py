@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
 from export.calibration.observers import Span
-from export.program.flatbuffer import pack, set_constant, unpack
 from export.quantisation.scales import FIXED, MOVES, Steps, steps_of
 
 __all__ = ["absorb"]

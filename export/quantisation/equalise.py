@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
+from benchmarks.anatomy.graph import Graph, Node, read_graph
 from export.program.canonical import canonical
-from export.program.flatbuffer import pack, set_constant, unpack
-from export.program.graph import Graph, Node, read_graph
 from export.program.runner import Runner, Sample
 from export.quantisation.scales import CHANNEL_AXIS, operands
 

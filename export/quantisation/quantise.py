@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.anatomy.graph import Graph, read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError, UnavailableError, UsageError
 from export.calibration.ranges import Ranges
 from export.program.canonical import canonical
-from export.program.graph import Graph, read_graph
-from export.program.lower import quiet
 from export.quantisation.absorb import absorb
 from export.quantisation.scales import Settled, settle
 

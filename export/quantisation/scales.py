@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Graph, Node
 from export.calibration.observers import Span
-from export.program.graph import Graph, Node
 
 __all__ = ["CHANNEL_AXIS", "FIXED", "MOVES", "Settled", "Steps", "operands", "settle", "steps_of"]
 

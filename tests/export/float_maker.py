@@ -102,7 +102,7 @@ class Maker:
 
     def build(self, *outputs: int, signature: bool = True, old: bool = False) -> bytes:
         """Return the file; ``old`` writes operator codes the way of before 2020."""
-        from export.program.flatbuffer import pack
+        from benchmarks.anatomy.flatbuffer import pack
 
         schema = self._schema
         model, graph = schema.ModelT(), schema.SubGraphT()

@@ -11,8 +11,8 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import read_graph
 from export.onnx_writer import input_steps, write_onnx
-from export.program.graph import read_graph
 from tests.export.float_maker import Maker
 
 __all__ = [

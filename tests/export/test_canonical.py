@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import read_graph
 from edge.errors import DataError
 from export.program.canonical import canonical
-from export.program.graph import read_graph
 from tests.export.float_maker import Maker
 
 RNG = np.random.default_rng(0)

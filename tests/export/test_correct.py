@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
+from benchmarks.anatomy.graph import read_graph
 from benchmarks.metrics import sqnr_db
 from edge.errors import DataError
 from export.calibration.ranges import Sample, observe
-from export.program.flatbuffer import pack, set_constant, unpack
-from export.program.graph import read_graph
 from export.quantisation.scales import CHANNEL_AXIS, operands
 from tests.export.float_maker import Maker
 from tests.export.runs import run

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import read_graph
 from benchmarks.metrics import sqnr_db
 from export.calibration.ranges import Sample, observe
-from export.program.graph import read_graph
 from export.quantisation.equalise import equalise
 from tests.export.float_maker import Maker
 from tests.export.runs import run

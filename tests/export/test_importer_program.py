@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, EdgeError
 from export.importers.program import Program, open_program
-from export.program.lower import quiet
 
 
 class _Net(nn.Module):

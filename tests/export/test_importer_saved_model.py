@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 if any(importlib.util.find_spec(name) is None for name in ("tensorflow", "keras", "h5py")):
     pytest.skip("needs TensorFlow: pip install -e .[keras]", allow_module_level=True)
 
+from benchmarks.anatomy.graph import read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, EdgeError
 from export.importers.keras import open_keras
-from export.program.graph import read_graph
-from export.program.lower import quiet
 
 with quiet():
     import keras

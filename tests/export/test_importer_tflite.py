@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import read_graph
 from edge.errors import ConfigError, DataError, EdgeError, MissingInput
 from export.importers.tflite import open_tflite
-from export.program.graph import read_graph
 from tests.export.tflite_maker import Maker, alter, make, ranges_of, samples_of, small, tensor
 
 FLOAT = make(small)

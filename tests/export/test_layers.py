@@ -11,17 +11,17 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.anatomy.costs import arena_bytes, costs
+from benchmarks.anatomy.delegate import delegation
+from benchmarks.anatomy.graph import read_graph
+from benchmarks.anatomy.times import measure_times, measure_whole, quartile
+from benchmarks.anatomy.tracer import interpreter
 from benchmarks.metrics import cosine, sqnr_db
 from edge.errors import DataError
 from export.inspection.activations import bad_activations
-from export.inspection.costs import arena_bytes, costs
 from export.inspection.layers import costliest, layers
 from export.inspection.nearness import aligned
 from export.inspection.probe import open_probe
-from export.inspection.probe.delegate import delegation
-from export.inspection.probe.times import measure_times, measure_whole, quartile
-from export.inspection.probe.tracer import interpreter
-from export.program.graph import read_graph
 from tests.export.tflite_maker import (
     Maker,
     Network,

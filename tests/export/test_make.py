@@ -22,6 +22,7 @@ if any(
     pytest.skip("needs the export toolchain: make test-export", allow_module_level=True)
 
 # Everything below needs it; the modules themselves import it only when they run.
+from benchmarks.anatomy.quiet import quiet
 from export.calibration.ranges import byte_spans, observe
 from export.cards.card import Card, read_card
 from export.gate.compare import blamed, compare, prove
@@ -31,7 +32,7 @@ from export.importers.load import load_module, load_network
 from export.importers.weights import WEIGHTS
 from export.making.recipe import Settings
 from export.making.recipes import Made, make
-from export.program.lower import lower_module, quiet
+from export.program.lower import lower_module
 from export.program.lowered import Lowered, contract_of, real_values
 from export.quantisation.quantise import quantise
 

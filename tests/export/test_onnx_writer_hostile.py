@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 
+from benchmarks.anatomy.graph import read_graph
 from edge.errors import ConfigError, DataError, EdgeError
 from export.onnx_writer import write_onnx
 from export.onnx_writer.translate import translate
-from export.program.graph import read_graph
 from tests.export.onnx_writer_kit import Bench
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Graph, read_graph
 from benchmarks.metrics import sqnr_db
 from edge.contract import TensorSpec
 from edge.errors import DataError, UsageError
 from export.calibration.ranges import Ranges, Sample, byte_spans, observe
-from export.program.graph import Graph, read_graph
 from tests.export.float_maker import Maker
 from tests.export.runs import run
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.anatomy.tracer import interpreter
 from edge.errors import DataError
-from export.inspection.probe.tracer import interpreter
 from export.inspection.silent import KINDS, Finding, silent
 from tests.export.tflite_maker import (
     Maker,

@@ -18,8 +18,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.flatbuffer import pack, unpack
 from export.inspection.probe import open_probe
-from export.program.flatbuffer import pack, unpack
 
 __all__ = [
     "Maker",

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import ConfigError, DataError, MissingInput
 from export.calibration.ranges import Ranges, observe
-from export.program.graph import Graph, read_graph
 from export.program.lower import lower_module
 from export.quantisation.quantise import quantise
 from models.blocks import BytesIn, Conv, MobileNetV2, Residual, double

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, UnavailableError
 from export.importers.onnx.file import read_model
 from export.importers.onnx.fuse import fuse
 from export.importers.onnx.graph import Opening, read_graph
-from export.program.lower import quiet
 
 if TYPE_CHECKING:
     from torch import nn

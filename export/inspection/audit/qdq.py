@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError, UnavailableError
 from export.inspection.audit.findings import Audit, Operator
-from export.program.lower import quiet
 
 __all__ = ["audit_onnx"]
 

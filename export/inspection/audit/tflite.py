@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from benchmarks.anatomy.graph import Graph, Node, Tensor, read_graph
 from export.inspection.audit.findings import Audit, Operator
-from export.program.graph import Graph, Node, Tensor, read_graph
 
 __all__ = ["QUANTISED", "audit"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from benchmarks.anatomy.base import Grid, Probe, Sample, Step
+from benchmarks.anatomy.tracer import TFLiteProbe
 from edge.errors import DataError
-from export.inspection.probe.base import Grid, Probe, Sample, Step
 from export.inspection.probe.session import OnnxProbe
-from export.inspection.probe.tracer import TFLiteProbe
 
 __all__ = ["Grid", "Probe", "Sample", "Step", "is_tflite", "open_probe"]
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.base import Grid, Sample, Step, fit_sample
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError, UnavailableError
-from export.inspection.probe.base import Grid, Sample, Step, fit_sample
 from export.onnx_writer import input_steps
-from export.program.lower import quiet
 
 __all__ = ["OnnxProbe"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.anatomy.graph import read_graph
 from edge.errors import DataError
 from export.inspection.probe import Sample, is_tflite, open_probe
 from export.inspection.silent.constants import check_constants
 from export.inspection.silent.finding import KINDS, Finding
 from export.inspection.silent.order import check_order, check_runtime_order
 from export.inspection.silent.values import Watch, check_values
-from export.program.graph import read_graph
 
 __all__ = ["KINDS", "Finding", "silent"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from export.inspection.probe.tracer import tensor_names
+from benchmarks.anatomy.graph import Graph, Node, Tensor
+from benchmarks.anatomy.tracer import tensor_names
 from export.inspection.silent.finding import Finding, spelled
-from export.program.graph import Graph, Node, Tensor
 
 __all__ = ["check_constants"]
 

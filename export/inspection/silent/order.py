@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.graph import Graph
+from benchmarks.anatomy.tracer import interpreter, tensor_names
 from export.inspection.nearness import aligned
-from export.inspection.probe.tracer import interpreter, tensor_names
 from export.inspection.silent.finding import Finding
-from export.program.graph import Graph
 
 __all__ = ["Outputs", "check_order", "check_runtime_order"]
 

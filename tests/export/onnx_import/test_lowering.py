@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.anatomy.graph import Graph, read_graph
+from benchmarks.anatomy.quiet import quiet
 from benchmarks.metrics import sqnr_db
 from export.importers.onnx import OnnxNetwork
-from export.program.graph import Graph, read_graph
-from export.program.lower import lower_module, quiet
+from export.program.lower import lower_module
 from tests.export.onnx_import.makers import (
     model,
     node,

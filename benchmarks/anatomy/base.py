@@ -43,7 +43,8 @@ class Grid:
     def codes(self, real: NDArray[Any]) -> NDArray[np.float64]:
         """Round real values half to even onto the grid: whole numbers, clipped to the ends."""
         steps = np.rint(np.asarray(real, np.float64) / self.scale) + self.zero_point
-        return np.clip(steps, self.first, self.last)
+        codes: NDArray[np.float64] = np.clip(steps, self.first, self.last)
+        return codes
 
     def real(self, codes: NDArray[Any]) -> NDArray[np.float32]:
         """Turn codes into real values, float32."""

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.base import Grid, Sample, Step, fit_sample
+from benchmarks.anatomy.cut import Cutter
+from benchmarks.anatomy.graph import Graph, Tensor, read_graph
+from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError
-from export.inspection.probe.base import Grid, Sample, Step, fit_sample
-from export.inspection.probe.cut import Cutter
-from export.program.graph import Graph, Tensor, read_graph
-from export.program.lower import quiet
 
 __all__ = ["TFLiteProbe", "grid_of", "interpreter", "made_of_inputs", "tensor_names"]
 

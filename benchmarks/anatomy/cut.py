@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from export.program.flatbuffer import pack, unpack
+from benchmarks.anatomy.flatbuffer import pack, unpack
 
 __all__ = ["Cutter"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
-from export.program.graph import Graph, Node, Tensor
+from benchmarks.anatomy.graph import Graph, Node, Tensor
 
 __all__ = ["Cost", "arena_bytes", "costs"]
 

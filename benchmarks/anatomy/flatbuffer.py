@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.program.graph import buffer_bytes, read_graph
+from benchmarks.anatomy.graph import buffer_bytes, read_graph
 
 __all__ = ["pack", "set_constant", "unpack"]
 

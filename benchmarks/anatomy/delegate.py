@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from export.inspection.probe.tracer import interpreter
-from export.program.graph import Graph, Node, read_graph
+from benchmarks.anatomy.graph import Graph, Node, read_graph
+from benchmarks.anatomy.tracer import interpreter
 
 __all__ = ["Delegation", "delegation"]
 

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.anatomy.base import Sample, fit_sample
+from benchmarks.anatomy.cut import Cutter
+from benchmarks.anatomy.graph import Graph, read_graph
+from benchmarks.anatomy.tracer import grid_of, interpreter, made_of_inputs
 from edge.errors import DataError
-from export.inspection.probe.base import Sample, fit_sample
-from export.inspection.probe.cut import Cutter
-from export.inspection.probe.tracer import grid_of, interpreter, made_of_inputs
-from export.program.graph import Graph, read_graph
 
 __all__ = ["Span", "measure_times", "measure_whole", "quartile"]
 
