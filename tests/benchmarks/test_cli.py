@@ -32,7 +32,7 @@ def test_accuracy_prints_one_object(
     code = main(["accuracy", "mask", "--data", str(classes), "--bundle", str(bundle), "--json"])
     report = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert (report["schema"], report["task"], report["n"]) == ("unveil-edge.bench/1", "mask", 6)
+    assert (report["schema"], report["task"], report["n"]) == ("unveil-edge.bench/2", "mask", 6)
     assert report["accuracy"] == 0.5  # the null network says one thing to all
     low, high = report["accuracy_ci95"]
     assert 0 < low < 0.5 < high < 1
