@@ -7,7 +7,6 @@ detect ► mask ─ masked, incorrect ► reconstruct ► identity-masked ─►
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,8 +20,9 @@ from edge.engines.base import Engine
 from edge.errors import BundleError, DataError
 from edge.frames import Frame
 from edge.owned import Owned
-from edge.results import STAGES, Detection, FaceResult, FrameResult, Identity
+from edge.results import STAGES, Detection, FaceResult, FrameResult, Identity, StageTime
 from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
+from edge.stages.base import Stage
 
 if TYPE_CHECKING:
     from edge.gallery import Gallery
@@ -99,57 +99,50 @@ class Pipeline(Owned):
         """Say everything about one frame.
 
         Returns:
-            Faces from the largest to the smallest, at most ``MAX_FACES``, and nanoseconds for
-            each of ``results.STAGES``, summed over the faces, and ``total``.
+            Faces from the largest to the smallest, at most ``MAX_FACES``, and where the time went.
         """
-        timing = dict.fromkeys(STAGES, 0)
         start = time.perf_counter_ns()
-        found = _timed(timing, "detect", lambda: self._detect(frame))
+        spent = dict.fromkeys(STAGES, StageTime())
+        found = self._detect(frame)
+        spent["detect"] = self._detect.time
         found.sort(key=lambda face: float(face.box_xywh[2] * face.box_xywh[3]), reverse=True)
-        faces = tuple(self._face(frame, face, timing) for face in found[:MAX_FACES])
-        timing["total"] = time.perf_counter_ns() - start
-        return FrameResult(frame.index, frame.source, frame.captured_ns, faces, timing)
+        faces = tuple(self._face(frame, face, spent) for face in found[:MAX_FACES])
+        total = time.perf_counter_ns() - start
+        return FrameResult(frame.index, frame.source, frame.captured_ns, faces, spent, total)
 
     def close(self) -> None:
         """Free the engines; a second call does nothing."""
         self._engines.close()
 
-    def _face(self, frame: Frame, face: Detection, timing: dict[str, int]) -> FaceResult:
-        """Send one face through the stages after detection."""
-        reconstruct, emotion = self._reconstruct, self._emotion
-        mask = _timed(timing, "mask", lambda: self._mask(frame, face))
+    def _face(self, frame: Frame, face: Detection, spent: dict[str, StageTime]) -> FaceResult:
+        """Send one face through the stages after detection, and add up their times."""
+
+        def ask(name: str, stage: Stage[_Value]) -> _Value:
+            value = stage(frame, face)
+            spent[name] += stage.time
+            return value
+
+        mask = ask("mask", self._mask)
         covered = mask.state != "unmasked"
-        painting = None
-        if covered and reconstruct is not None:
-            painting = _timed(timing, "reconstruct", lambda: reconstruct(frame, face))
+        painting, embedding, identity, feeling = None, None, None, None
+        if covered and self._reconstruct is not None:
+            painting = ask("reconstruct", self._reconstruct)
         stage = self._masked if covered else self._plain
-        embedding, identity = None, None
         if stage is not None:
-            embedding, identity = _timed(
-                timing, "identify", lambda: self._identify(stage, frame, face)
-            )
-        feeling = None
-        if emotion is not None:
-            feeling = _timed(timing, "emotion", lambda: emotion(frame, face))
+            embedding = ask("identify", stage)
+            start = time.perf_counter_ns()
+            identity = self._match(stage, embedding)
+            spent["identify"] += StageTime(post_ns=time.perf_counter_ns() - start)
+        if self._emotion is not None:
+            feeling = ask("emotion", self._emotion)
         return FaceResult(face, mask, painting, identity, feeling, embedding)
 
-    def _identify(
-        self, stage: IdentifyStage, frame: Frame, face: Detection
-    ) -> tuple[NDArray[np.float32], Identity | None]:
-        """Embed the frame's own pixels and look for the nearest person."""
-        embedding = stage(frame, face)
+    def _match(self, stage: IdentifyStage, embedding: NDArray[np.float32]) -> Identity | None:
+        """Look for the nearest person of the gallery."""
         if self._gallery is None:
-            return embedding, None
+            return None
         match = self._gallery.match(embedding, stage.contract.threshold)
-        return embedding, Identity(match.person, match.similarity, reconstructed=False)
-
-
-def _timed(timing: dict[str, int], stage: str, work: Callable[[], _Value]) -> _Value:
-    """Do the work and add its nanoseconds to the stage's."""
-    start = time.perf_counter_ns()
-    value = work()
-    timing[stage] += time.perf_counter_ns() - start
-    return value
+        return Identity(match.person, match.similarity, reconstructed=False)
 
 
 def _require(bundle: Bundle) -> None:

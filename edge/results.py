@@ -17,6 +17,7 @@ __all__ = [
     "Identity",
     "MaskState",
     "Painting",
+    "StageTime",
 ]
 
 #: Name and version of the JSON line; described in docs/results.md.
@@ -120,18 +121,51 @@ class FaceResult:
 
 
 @dataclass(frozen=True, slots=True)
+class StageTime:
+    """Nanoseconds that one stage took in one frame, summed over its faces.
+
+    Attributes:
+        pre_ns: from the frame to the networks' inputs.
+        infer_ns: inside the engines.
+        post_ns: from the networks' outputs to the stage's value.
+        runs: how often the stage ran.
+    """
+
+    pre_ns: int = 0
+    infer_ns: int = 0
+    post_ns: int = 0
+    runs: int = 0
+
+    @property
+    def total_ns(self) -> int:
+        """Everything together."""
+        return self.pre_ns + self.infer_ns + self.post_ns
+
+    def __add__(self, other: StageTime) -> StageTime:
+        """Return the sum, part by part."""
+        return StageTime(
+            self.pre_ns + other.pre_ns,
+            self.infer_ns + other.infer_ns,
+            self.post_ns + other.post_ns,
+            self.runs + other.runs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FrameResult:
     """All faces of one frame, from the largest to the smallest, and where the time went.
 
     Attributes:
-        timing_ns: nanoseconds a stage, summed over the frame's faces, and ``total``.
+        stage_ns: the time of each of ``STAGES``.
+        total_ns: of the whole frame, from its image in memory to this result.
     """
 
     frame: int
     source: str
     captured_ns: int
     faces: tuple[FaceResult, ...] = ()
-    timing_ns: dict[str, int] = field(default_factory=dict)
+    stage_ns: dict[str, StageTime] = field(default_factory=dict)
+    total_ns: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return the line of docs/results.md."""
@@ -141,5 +175,12 @@ class FrameResult:
             "source": self.source,
             "captured_ns": self.captured_ns,
             "faces": [face.to_json() for face in self.faces],
-            "timing_ms": {name: round(ns / 1e6, 3) for name, ns in self.timing_ns.items()},
+            "timing_ms": {
+                **{name: _milliseconds(time.total_ns) for name, time in self.stage_ns.items()},
+                "total": _milliseconds(self.total_ns),
+            },
         }
+
+
+def _milliseconds(nanoseconds: int) -> float:
+    return round(nanoseconds / 1e6, 3)

@@ -5,6 +5,7 @@ Calibration, training data, verification and the device fill a network's input h
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +26,7 @@ from edge.geometry import (
     transform_points,
     warp,
 )
-from edge.results import Detection
+from edge.results import Detection, StageTime
 
 __all__ = ["Stage", "check_labels", "crop_matrix", "fill_picture", "likeliest", "store_bytes"]
 
@@ -40,6 +41,9 @@ class Stage(ABC, Generic[_Value]):
         engine: with the network; the caller closes it.
         contract: of that network.
 
+    Attributes:
+        time: where the time of the last call went.
+
     Raises:
         BundleError: the contract is not one that this stage can read.
     """
@@ -48,6 +52,8 @@ class Stage(ABC, Generic[_Value]):
         self.engine = engine
         self.contract = contract
         self.matrix: NDArray[np.float64] = np.eye(2, 3)
+        self.time = StageTime()
+        self._infer_ns = 0
 
     def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
         """Warp the crop from the frame straight into the engine's input.
@@ -68,17 +74,29 @@ class Stage(ABC, Generic[_Value]):
 
     def run(self) -> None:
         """Run the network."""
-        self.engine.run()
+        self._invoke(self.engine)
 
     @abstractmethod
     def decode(self) -> _Value:
         """Turn the engine's outputs into the stage's value."""
 
     def __call__(self, frame: Frame, detection: Detection | None = None) -> _Value:
-        """Prepare, run, decode."""
+        """Prepare, run, decode; ``time`` says how long each took."""
+        self._infer_ns = 0
+        start = time.perf_counter_ns()
         self.prepare(frame, detection)
+        prepared = time.perf_counter_ns()
         self.run()
-        return self.decode()
+        value = self.decode()
+        rest = time.perf_counter_ns() - prepared
+        self.time = StageTime(prepared - start, self._infer_ns, rest - self._infer_ns, 1)
+        return value
+
+    def _invoke(self, engine: Engine) -> None:
+        """Run one engine; only what it takes counts as inference."""
+        start = time.perf_counter_ns()
+        engine.run()
+        self._infer_ns += time.perf_counter_ns() - start
 
 
 def crop_matrix(

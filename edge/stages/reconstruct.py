@@ -48,7 +48,7 @@ class ReconstructStage(Stage[Painting | None]):
 
     def run(self) -> None:
         """Find the covered part; where there is one, paint it."""
-        self.engine.run()
+        self._invoke(self.engine)
         spec = self.contract.outputs[self._map_position]
         values = spec.to_real(self.engine.outputs[self._map_position]).reshape(self._covered.shape)
         self._covered = covered_map(values, threshold=self.contract.threshold)
@@ -58,7 +58,7 @@ class ReconstructStage(Stage[Painting | None]):
         image, covered = self.edit_engine.inputs
         store_bytes(image_spec, hide_covered(self._crop, self._covered), image)
         store_bytes(map_spec, self._covered, covered)
-        self.edit_engine.run()
+        self._invoke(self.edit_engine)
 
     def decode(self) -> Painting | None:
         """Return the painted face in new memory, or None where nothing is covered."""

@@ -38,7 +38,7 @@ def frame_of(height: int, width: int, value: int = 128) -> Frame:
 
 
 def result_of(*faces: FaceResult) -> FrameResult:
-    return FrameResult(0, "drawn", 0, faces, {})
+    return FrameResult(0, "drawn", 0, faces)
 
 
 def test_no_face_gives_a_copy() -> None:

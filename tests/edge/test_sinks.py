@@ -25,7 +25,7 @@ def frame_of(
 
 
 def result_of(frame: Frame) -> FrameResult:
-    return FrameResult(frame.index, frame.source, frame.captured_ns, (), {"total": 1_500_000})
+    return FrameResult(frame.index, frame.source, frame.captured_ns, (), total_ns=1_500_000)
 
 
 def fill(sink, frames: list[Frame]) -> None:
