@@ -19,12 +19,17 @@ from edge.errors import BundleError
 
 __all__ = ["CROPS", "MEANINGS", "TASKS", "Contract", "Crop", "TensorSpec"]
 
-#: Tasks a stage exists for; a bundle has at most one network for each.
-TASKS = ("detect", "mask", "map", "edit", "identity", "identity-masked", "emotion")
+#: Tasks a stage exists for; a bundle has at most one network for each. Whatever judges a person,
+#: ``emotion`` and ``gender``, may be left out of a bundle, and so may ``landmarks``.
+TASKS = (
+    *("detect", "mask", "map", "edit", "identity", "identity-masked"),
+    *("emotion", "gender", "landmarks"),
+)
 #: How the input lies in the frame: the whole of it, around the box, or aligned by five points.
 CROPS = ("frame", "box", "points")
-#: What a tensor can mean. ``scores``, ``boxes`` and ``points5`` carry a stride.
-MEANINGS = ("image", "map", "scores", "boxes", "points5", "logits", "embedding")
+#: What a tensor can mean. ``scores``, ``boxes`` and ``points5`` carry a stride; ``points68`` are
+#: the landmarks of one face, see ``stages.landmarks``.
+MEANINGS = ("image", "map", "scores", "boxes", "points5", "points68", "logits", "embedding")
 
 _DTYPES = ("int8", "uint8", "float32")
 _MAX_ELEMENTS = 64 * 1024 * 1024
@@ -81,6 +86,22 @@ class TensorSpec:
             real -= np.float32(self.zero_point)
             real *= np.float32(self.scale)
         return real
+
+    def codes(self) -> NDArray[Any]:
+        """Return all 256 numbers that an 8-bit tensor can store, in the order of their bytes."""
+        return np.arange(256, dtype=np.uint8).view(self.dtype)
+
+    def least_stored(self, real: float) -> float:
+        """Return the least stored number whose real value is at least ``real``.
+
+        Comparing what is stored with it decides as comparing real values does. Infinite where no
+        number is that large.
+        """
+        if self.dtype == "float32":
+            return float(np.float32(real))
+        codes = self.codes()
+        reached = codes[self.to_real(codes) >= np.float32(real)]
+        return float(reached.min()) if len(reached) else math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,14 +122,18 @@ class Audit:
     Attributes:
         label: what the file may be called, such as ``INT8``.
         exceptions: computing operators of another precision, each with its reason.
+        means: what was done for INT8 beside rounding, such as quantisation-aware training, bias
+            correction or mixed precision; empty where nothing was, or nobody said.
     """
 
     label: str
     exceptions: tuple[str, ...] = ()
+    means: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the table as it stands in ``bundle.json``."""
-        return {"label": self.label, "exceptions": list(self.exceptions)}
+        table: dict[str, object] = {"label": self.label, "exceptions": list(self.exceptions)}
+        return {**table, "means": list(self.means)} if self.means else table
 
     @classmethod
     def from_json(cls, raw: object, *, where: str) -> Audit:
@@ -144,12 +148,15 @@ class Audit:
         """
         check = Check(where)
         table = check.mapping(raw, "audit")
-        listed = check.items(table.get("exceptions", []), "exceptions", 0, _MAX_EXCEPTIONS)
+
+        def lines(key: str) -> tuple[str, ...]:
+            listed = check.items(table.get(key, []), key, 0, _MAX_EXCEPTIONS)
+            return tuple(check.text({key: line}, key, most=MAX_LINE) for line in listed)
+
         return cls(
             label=check.text(table, "label", most=MAX_LINE),
-            exceptions=tuple(
-                check.text({"exceptions": line}, "exceptions", most=MAX_LINE) for line in listed
-            ),
+            exceptions=lines("exceptions"),
+            means=lines("means"),
         )
 
 

@@ -75,18 +75,23 @@ def similarity_matrix(points: ArrayLike, template: ArrayLike) -> _Matrix:
     Raises:
         DataError: the points are not finite or all lie in one place.
     """
-    src = np.asarray(points, np.float64)
-    dst = np.asarray(template, np.float64)
-    src_mean, dst_mean = src.mean(0), dst.mean(0)
-    a, b = src - src_mean, dst - dst_mean
-    variance = float((a * a).sum())
+    # As complex numbers a rotation with a scale is one factor.
+    src, dst = _complex(points), _complex(template)
+    src_mean, dst_mean = src.mean(), dst.mean()
+    centred = src - src_mean
+    variance = np.vdot(centred, centred).real
     if not math.isfinite(variance) or variance < 1e-6:
         raise DataError("the face's points lie in one place, so no upright face fits them",
                         code="geometry.points")  # fmt: skip
-    cos = float((a * b).sum()) / variance
-    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / variance
-    rotation = np.array([[cos, -sin], [sin, cos]])
-    return np.hstack([rotation, (dst_mean - rotation @ src_mean)[:, None]])
+    turn = np.vdot(centred, dst - dst_mean) / variance
+    shift = dst_mean - turn * src_mean
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def _complex(points: ArrayLike) -> NDArray[np.complex128]:
+    """Return ``[N, 2]`` points as complex numbers ``[N]``."""
+    pairs = np.ascontiguousarray(points, np.float64)
+    return pairs.view(np.complex128)[:, 0]
 
 
 def box_matrix(box_xywh: ArrayLike, size_px: int, *, scale: float) -> _Matrix:
@@ -124,7 +129,11 @@ def letterbox_matrix(height: int, width: int, out_height: int, out_width: int) -
     Returns:
         float64 ``[2, 3]``; one scale for both axes.
     """
-    zoom = min(out_height / height, out_width / width)
+    return _at_the_corner(min(out_height / height, out_width / width))
+
+
+def _at_the_corner(zoom: float) -> _Matrix:
+    """Return the matrix of one scale that keeps the outer corner of the first pixel in place."""
     offset = (zoom - 1) / 2
     return np.array([[zoom, 0.0, offset], [0.0, zoom, offset]])
 
@@ -139,7 +148,9 @@ def warp(
     """Fill ``out`` with the part of ``image`` that ``matrix`` points at.
 
     Bilinear. Where the crop shrinks the picture more than twofold, the part is first averaged
-    down by a whole factor, so that a 12,000-pixel picture does not alias.
+    down by a whole factor, so that a 12,000-pixel picture does not alias. A matrix that only
+    shrinks the whole picture onto whole pixels takes OpenCV's resize, which samples at the same
+    places and is four times as fast.
 
     Args:
         image: uint8 ``[H, W, C]`` or ``[H, W]``. Read only.
@@ -151,11 +162,36 @@ def warp(
     factor = int(0.5 / max(zoom, 1e-6)) if zoom < 0.5 else 1
     if factor > 1:
         image, matrix = _shrink(image, matrix, out.shape[:2], factor)
+    if not replicate and _resized(image, matrix, out):
+        return
     border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
     size = (out.shape[1], out.shape[0])
     result = cv2.warpAffine(image, matrix, size, dst=out, flags=cv2.INTER_LINEAR, borderMode=border)
     if result is not out:
         np.copyto(out, result.reshape(out.shape))
+
+
+def _resized(image: NDArray[np.uint8], matrix: _Matrix, out: NDArray[np.uint8]) -> bool:
+    """Fill ``out`` by a plain resize if the matrix is one; return whether it was."""
+    zoom = float(matrix[0, 0])
+    height, width = (round(side * zoom) for side in image.shape[:2])
+    whole = np.array(image.shape[:2]) * zoom
+    # Enlarging would sample beyond the border, which a resize repeats and a warp shows black.
+    if not (
+        0 < zoom <= 1
+        and 0 < height <= out.shape[0]
+        and 0 < width <= out.shape[1]
+        and np.abs(whole - (height, width)).max() < 1e-6
+        and np.abs(matrix - _at_the_corner(zoom)).max() < 1e-9
+    ):
+        return False
+    out[height:] = 0
+    out[:height, width:] = 0
+    part = out[:height, :width]
+    result = cv2.resize(image, (width, height), dst=part, interpolation=cv2.INTER_LINEAR)
+    if result is not part:
+        np.copyto(part, result.reshape(part.shape))
+    return True
 
 
 def _shrink(

@@ -7,8 +7,9 @@ detect ► mask ─ masked, incorrect ► reconstruct ► identity-masked ─►
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,19 @@ class Pipeline(Owned):
         faces = tuple(self._face(frame, face, spent) for face in found[:MAX_FACES])
         total = time.perf_counter_ns() - start
         return FrameResult(frame.index, frame.source, frame.captured_ns, faces, spent, total)
+
+    @property
+    def stages(self) -> Mapping[str, Stage[Any]]:
+        """The stages that the bundle gave, by name; each may be run alone."""
+        named: dict[str, Stage[Any] | None] = {
+            "detect": self._detect,
+            "mask": self._mask,
+            "reconstruct": self._reconstruct,
+            "identify": self._plain,
+            "identify-masked": self._masked if self._masked is not self._plain else None,
+            "emotion": self._emotion,
+        }
+        return {name: stage for name, stage in named.items() if stage is not None}
 
     def close(self) -> None:
         """Free the engines; a second call does nothing."""

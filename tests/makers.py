@@ -133,4 +133,16 @@ _TASKS: dict[str, tuple[Crop, int, list[TensorSpec], dict[str, Any]]] = {
         [TensorSpec("output_0", "logits", (1, 7), **_REAL)],
         {"labels": EMOTIONS},
     ),
+    "gender": (
+        Crop("box", scale=1.1),
+        64,
+        [TensorSpec("output_0", "logits", (1, 2), **_REAL)],
+        {"labels": ("female", "male")},
+    ),
+    "landmarks": (
+        Crop("box", scale=1.1),
+        112,
+        [TensorSpec("output_0", "points68", (1, 136), **_SHARE)],
+        {},
+    ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 import time
@@ -22,6 +23,7 @@ __all__ = [
     "Progress",
     "default_gallery",
     "open_bundle",
+    "positive_number",
     "run_command",
     "say",
     "whole_number",
@@ -64,21 +66,22 @@ class Parser(argparse.ArgumentParser):
 class Progress:
     """A line on standard error that follows the work; only on a terminal, only after 2 s."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, what: str = "frame") -> None:
         self._total = total
+        self._what = what
         self._count = 0
         self._started = self._shown = time.monotonic()
         self._visible = False
         self._terminal = sys.stderr.isatty()
 
     def step(self) -> None:
-        """Count one frame."""
+        """Count one frame, or whatever it is."""
         self._count += 1
         now = time.monotonic()
         if self._terminal and now - self._started > 2 and now - self._shown > 0.2:
             rate = self._count / (now - self._started)
             of = f" of {self._total}" if self._total else ""
-            sys.stderr.write(f"\r\x1b[Kframe {self._count}{of}, {rate:.1f} a second")
+            sys.stderr.write(f"\r\x1b[K{self._what} {self._count}{of}, {rate:.1f} a second")
             sys.stderr.flush()
             self._shown, self._visible = now, True
 
@@ -171,6 +174,17 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
+
+
+def positive_number(text: str) -> float:
+    """Read an argument that is a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ class Source(Owned, ABC):
     Attributes:
         uri: what the user named.
         live: whether it has no end of its own: a camera, or endless drawn frames.
+        paced: whether its frames come when they are captured, not when they are asked for.
         total: number of frames, where that is known beforehand.
         fps: frames a second, for a video that is written from this source.
         skipped: the faults stepped over so far; each was reported when it happened.
@@ -28,6 +29,7 @@ class Source(Owned, ABC):
 
     uri: str
     live: bool = False
+    paced: bool = False
     total: int | None = None
     fps: float = 25.0
     skipped: list[EdgeError]

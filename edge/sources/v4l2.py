@@ -27,6 +27,7 @@ class V4L2Source(Source):
     """
 
     live = True
+    paced = True
 
     def __init__(self, device: str) -> None:
         super().__init__(f"v4l2://{device}")

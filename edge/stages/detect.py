@@ -43,6 +43,8 @@ class DetectStage(Stage[list[Detection]]):
     def decode(self) -> list[Detection]:
         """Return the faces in frame pixels; a frame without any gives an empty list."""
         rows = np.concatenate([self._candidates(grid) for grid in self._grids])
+        if not len(rows):
+            return []
         rows[:, 1:] /= np.float32(self.matrix[0, 0])
         # What is not finite or smaller than a pixel of the frame is no face.
         rows = rows[np.isfinite(rows).all(1) & (rows[:, 3:5] >= 1).all(1)]
@@ -55,17 +57,18 @@ class DetectStage(Stage[list[Detection]]):
     def _candidates(self, grid: _Grid) -> NDArray[np.float32]:
         """Return ``[n, 15]``: score, box xywh and points, in input pixels."""
         outputs, specs = self.engine.outputs, self.contract.outputs
-        stored = [outputs[position][0] for position in grid.positions]
-        scores = specs[grid.positions[0]].to_real(stored[0][:, 0])
-        cells = np.flatnonzero(scores >= self.contract.threshold)
-        boxes = specs[grid.positions[1]].to_real(stored[1][cells])
-        points = specs[grid.positions[2]].to_real(stored[2][cells])
+        scores = outputs[grid.positions[0]][0, :, 0]
+        cells = np.flatnonzero(scores >= grid.least_score)
+        if not len(cells):
+            return np.empty((0, 15), np.float32)
+        real = [specs[p].to_real(outputs[p][0][cells]) for p in grid.positions]
+        scores, boxes, points = real[0][:, 0], real[1], real[2]
         centres = grid.centres[cells]
         size = np.exp(np.minimum(boxes[:, 2:], _MAX_LOG))
         corner = centres + boxes[:, :2] - size / 2
         marks = centres[:, None] + points.reshape(-1, 5, 2)
         pixels = np.hstack([corner, size, marks.reshape(-1, 10)]) * np.float32(grid.stride)
-        return np.hstack([scores[cells, None], pixels])
+        return np.hstack([scores[:, None], pixels])
 
 
 class _Grid:
@@ -76,6 +79,7 @@ class _Grid:
         self.positions = [
             contract.output(meaning, stride=stride) for meaning in ("scores", "boxes", "points5")
         ]
+        self.least_score = contract.outputs[self.positions[0]].least_stored(contract.threshold)
         if stride < 1:
             raise BundleError(
                 f"contract of {contract.network}: scores have a stride", code="contract.detect"

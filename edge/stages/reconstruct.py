@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from edge.geometry import warp
 from edge.results import Detection, Painting
 from edge.stages.base import Stage, crop_matrix, store_bytes
 
-__all__ = ["ReconstructStage", "covered_map", "hide_covered", "paint"]
+__all__ = ["ReconstructStage", "covered_map", "hide_covered", "paint", "to_bytes"]
 
 _KERNEL = np.ones((3, 3), np.uint8)
 
@@ -36,6 +38,9 @@ class ReconstructStage(Stage[Painting | None]):
         self._map_position = contract.output("map")
         self._image_position = edit_contract.output("image")
         _check_pair(contract, edit_contract)
+        self._least = contract.outputs[self._map_position].least_stored(contract.threshold)
+        image = edit_contract.outputs[self._image_position]
+        self._bytes = None if image.dtype == "float32" else to_bytes(image.to_real(image.codes()))
         height, width = contract.size_hw
         self._crop = np.zeros((height, width, 3), np.uint8)
         self._covered = np.zeros((height, width), np.uint8)
@@ -49,9 +54,8 @@ class ReconstructStage(Stage[Painting | None]):
     def run(self) -> None:
         """Find the covered part; where there is one, paint it."""
         self._invoke(self.engine)
-        spec = self.contract.outputs[self._map_position]
-        values = spec.to_real(self.engine.outputs[self._map_position]).reshape(self._covered.shape)
-        self._covered = covered_map(values, threshold=self.contract.threshold)
+        values = self.engine.outputs[self._map_position].reshape(self._covered.shape)
+        self._covered = covered_map(values, threshold=self._least)
         if not self._covered.any():
             return
         image_spec, map_spec = self.edit_contract.inputs
@@ -64,48 +68,62 @@ class ReconstructStage(Stage[Painting | None]):
         """Return the painted face in new memory, or None where nothing is covered."""
         if not self._covered.any():
             return None
-        spec = self.edit_contract.outputs[self._image_position]
-        values = spec.to_real(self.edit_engine.outputs[self._image_position][0])
-        painted = paint(self._crop, self._covered, values)
+        painted = paint(self._crop, self._covered, self._pixels())
         return Painting(painted, self._covered, self.matrix)
 
+    def _pixels(self) -> NDArray[np.uint8]:
+        """Return what the painter gave as pixels, uint8 ``[H, W, 3]``."""
+        stored = self.edit_engine.outputs[self._image_position][0]
+        if self._bytes is None:
+            return to_bytes(stored)
+        return cv2.LUT(stored.view(np.uint8), self._bytes).astype(np.uint8, copy=False)
 
-def covered_map(values: NDArray[np.float32], *, threshold: float) -> NDArray[np.uint8]:
+
+def covered_map(values: NDArray[Any], *, threshold: float) -> NDArray[np.uint8]:
     """Turn a network's map into the pixels to paint.
 
     Specks vanish (3x3 opening), then the map grows by two pixels, so that the mask's rim goes too.
 
     Args:
-        values: float32 ``[H, W]``, 0..1.
-        threshold: covered from here on.
+        values: ``[H, W]``, real or as they are stored.
+        threshold: covered from here on, of the same kind.
 
     Returns:
         uint8 ``[H, W]``, 255 where covered, else 0.
     """
-    covered = (values >= threshold).astype(np.uint8) * np.uint8(255)
+    covered = (values >= threshold).view(np.uint8) * np.uint8(255)
     opened = cv2.morphologyEx(covered, cv2.MORPH_OPEN, _KERNEL)
     return cv2.dilate(opened, _KERNEL, iterations=2).astype(np.uint8, copy=False)
 
 
 def hide_covered(crop: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the crop uint8 ``[H, W, 3]`` with byte 128, the value 0, wherever it is covered."""
-    hidden: NDArray[np.uint8] = np.where(covered[..., None] > 0, np.uint8(128), crop)
-    return hidden
+    return _replaced(crop, np.full_like(crop, 128), covered)
+
+
+def to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turn the painter's values 0..1 into pixels; a byte is 1/256."""
+    pixels: NDArray[np.uint8] = np.clip(values * np.float32(256), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def paint(
-    crop: NDArray[np.uint8], covered: NDArray[np.uint8], values: NDArray[np.float32]
+    crop: NDArray[np.uint8], covered: NDArray[np.uint8], pixels: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Return the network's pixels where covered and the crop's own bytes elsewhere.
+    """Return the painter's pixels where covered and the crop's own bytes elsewhere.
 
     Args:
-        crop: uint8 ``[H, W, 3]``.
+        crop, pixels: uint8 ``[H, W, 3]``.
         covered: uint8 ``[H, W]``, not 0 where covered.
-        values: float32 ``[H, W, 3]``, 0..1: the painter's output; a byte is 1/256.
     """
-    pixels = np.clip(values * np.float32(256), 0, 255).astype(np.uint8)
-    painted: NDArray[np.uint8] = np.where(covered[..., None] > 0, pixels, crop)
-    return painted
+    return _replaced(crop, pixels, covered)
+
+
+def _replaced(
+    image: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return a copy of an image with the other's pixels where the mask is not 0."""
+    return cv2.copyTo(other, where, image.copy()).astype(np.uint8, copy=False)
 
 
 def _check_pair(contract: Contract, edit: Contract) -> None:

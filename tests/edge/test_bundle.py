@@ -71,7 +71,7 @@ def test_says_where_each_network_comes_from(folder: Path) -> None:
 
 def test_the_first_schema_opens() -> None:
     bundle = Bundle.open(default_bundle())
-    assert bundle.tasks == TASKS
+    assert set(bundle.tasks) <= set(TASKS)
     network, artefact = bundle.networks["mask"], bundle.artefact("mask")
     assert len(artefact.content) == artefact.size
     if json.loads((default_bundle() / "bundle.json").read_text())["schema"].endswith("/1"):

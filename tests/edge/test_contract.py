@@ -117,3 +117,19 @@ def test_real_values() -> None:
     stored = np.array([1.5], np.float32)
     same = TensorSpec("x", "logits", (1, 1), "float32").to_real(stored)
     assert same.tolist() == [1.5] and same is not stored
+
+
+@given(
+    st.sampled_from(["int8", "uint8"]),
+    st.floats(1e-4, 10),
+    st.integers(-128, 127),
+    st.floats(-50, 50),
+)
+def test_comparing_what_is_stored_decides_as_comparing_real_values_does(
+    dtype: str, scale: float, zero_point: int, threshold: float
+) -> None:
+    zero = zero_point if dtype == "int8" else zero_point + 128
+    spec = TensorSpec("x", "scores", (1, 256), dtype, scale=scale, zero_point=zero)
+    codes = spec.codes()
+    real = spec.to_real(codes) >= np.float32(threshold)
+    assert np.array_equal(codes >= spec.least_stored(threshold), real)

@@ -97,6 +97,26 @@ def test_a_box_crop_of_its_own_size_is_bit_exact(x: int, y: int, side: int) -> N
     assert np.array_equal(out, image[y : y + side, x : x + side])
 
 
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.sampled_from([1.0, 0.75, 0.625, 0.5]),
+    st.integers(0, 99),
+)
+def test_a_resize_samples_where_the_warp_does(
+    eighths: tuple[int, int], part: float, seed: int
+) -> None:
+    height, width = (8 * n for n in eighths)
+    smooth = cv2.blur(noise(height, width, seed), (5, 5))
+    rows, columns = int(height * part), int(width * part)
+    matrix = np.array([[part, 0, (part - 1) / 2], [0, part, (part - 1) / 2]])
+    quick = np.full((rows + 3, columns + 5, 3), 7, np.uint8)
+    warp(smooth, matrix, quick)
+    slow = cv2.warpAffine(smooth, matrix, (columns, rows), flags=cv2.INTER_LINEAR)
+    # A warp rounds places to 1/32 of a pixel: on a smooth picture that is a level or two.
+    assert np.abs(quick[:rows, :columns].astype(int) - slow).max() <= 3
+    assert not quick[rows:].any() and not quick[:, columns:].any()
+
+
 @pytest.mark.parametrize(("replicate", "expected"), [(False, 0), (True, 200)])
 def test_beyond_the_frame_is_black_or_its_border(replicate: bool, expected: int) -> None:
     image = np.full((10, 10, 3), 200, np.uint8)

@@ -1,0 +1,43 @@
+"""Say which gender a face is taken for, by its looks; it reads the frame's own pixels.
+
+A guess from a picture, no fact about a person: a bundle may leave it out altogether.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.contract import Contract
+from edge.engines.base import Engine
+from edge.stages.base import Stage, check_labels, likeliest
+
+__all__ = ["GENDERS", "Gender", "GenderStage"]
+
+#: What the labels can be; the contract says in which order.
+GENDERS = ("female", "male")
+
+
+@dataclass(frozen=True, slots=True)
+class Gender:
+    """``label`` is one of ``GENDERS``; ``score`` its probability."""
+
+    label: str
+    score: float
+
+
+class GenderStage(Stage[Gender]):
+    """The likelier of the two labels and its probability.
+
+    Attributes:
+        labels: of the contract, in their order.
+    """
+
+    def __init__(self, engine: Engine, contract: Contract) -> None:
+        super().__init__(engine, contract)
+        self._position = check_labels(contract, GENDERS)
+        self.labels = contract.labels
+
+    def decode(self) -> Gender:
+        """Return the gender of the face that was prepared."""
+        stored = self.engine.outputs[self._position]
+        return Gender(*likeliest(self.contract, stored, self._position))
