@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.packs import Pack
+from edge.errors import DataError
 from edge.frames import Frame
 from edge.geometry import ARCFACE_112, iou_matrix
 from edge.results import Detection
@@ -113,10 +114,26 @@ def _given(box_xywh: NDArray[np.float64]) -> Detection:
 
 
 def row_box(row: Mapping[str, str]) -> NDArray[np.float64] | None:
-    """Return the box of a row, float64 ``[4]`` (left, top, width, height), or None."""
-    if not all(row.get(key) for key in ("x", "y", "w", "h")):
+    """Return the box of a row, float64 ``[4]`` (left, top, width, height), or None without one.
+
+    Raises:
+        DataError: it is no box: a number is missing, no number, or there is no extent.
+    """
+    texts = [row.get(key, "").strip() for key in ("x", "y", "w", "h")]
+    if not any(texts):
         return None
-    return np.array([float(row[key]) for key in ("x", "y", "w", "h")])
+    try:
+        box = np.array([float(text) for text in texts])
+    except ValueError:
+        box = np.full(4, np.nan)
+    if not np.isfinite(box).all() or (box[2:] <= 0).any():
+        raise DataError(
+            f"labels.csv: picture {row.get('file', '')!r} has the box {','.join(texts)}",
+            hint="a box is x,y,w,h in pixels with a width and a height; leave all four empty for a "
+            "picture without a face",
+            code="pack.box",
+        )
+    return box
 
 
 def chosen_split(pack: Pack, split: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,15 @@ from edge.contract import Contract
 from edge.engines import open_engine
 from edge.engines.base import Engine
 from edge.owned import Owned
-from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
+from edge.stages import (
+    DetectStage,
+    EmotionStage,
+    GenderStage,
+    IdentifyStage,
+    LandmarksStage,
+    MaskStage,
+    ReconstructStage,
+)
 
 __all__ = ["Networks"]
 
@@ -42,6 +51,17 @@ class Networks(Owned):
         """Open the detector."""
         return self._stage("detect", DetectStage)
 
+    def detect_down_to(self, score: float) -> tuple[DetectStage, float]:
+        """Open the detector so that it also gives what it is less sure of.
+
+        Returns:
+            The stage, and the score that the contract works with.
+        """
+        engine, contract = self._network("detect")
+        lowest = min(score, contract.threshold)
+        stage = DetectStage(engine, dataclasses.replace(contract, threshold=lowest))
+        return stage, contract.threshold
+
     def finder(self) -> FaceFinder:
         """Open the detector and find faces with it."""
         return FaceFinder(self.detect())
@@ -53,6 +73,14 @@ class Networks(Owned):
     def emotion(self) -> EmotionStage:
         """Open the emotion stage."""
         return self._stage("emotion", EmotionStage)
+
+    def gender(self) -> GenderStage:
+        """Open the gender stage."""
+        return self._stage("gender", GenderStage)
+
+    def landmarks(self) -> LandmarksStage:
+        """Open the landmarks stage."""
+        return self._stage("landmarks", LandmarksStage)
 
     def reconstruct(self) -> ReconstructStage:
         """Open both networks of the reconstruct stage."""

@@ -3,18 +3,22 @@
 A pack is a folder with
 
     images.npz    blob uint8 (image files end to end), off int64 [n + 1], names str [n]
-    labels.csv    file, …: one row a picture, or one row a box
+    labels.csv    file, …: one row a picture, or one row a box: file, x, y, w, h
     points5.npz   points float32 [n, 5, 2], names str [n], …      (may be absent)
     pairs.csv     a, b, same, fold                                (may be absent)
 
-or a folder of class folders, ``DIR/<label>/*.jpg``, whose rows are ``file`` and ``label``.
+or one of picture files, in place of ``images.npz``:
+
+    labels.csv beside them, whose ``file`` is each picture's path in the folder;
+    without it class folders, DIR/<label>/*.jpg, whose rows are ``file`` and ``label``;
+    or pictures alone, DIR/*.jpg, whose rows are ``file``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
@@ -24,12 +28,10 @@ from numpy.typing import NDArray
 
 from benchmarks.readers import MAX_FILE_BYTES, Row, read_arrays, read_file, read_table
 from edge.errors import DataError, MissingInput
+from edge.sources.header import SUFFIXES, read_header
+from edge.sources.image import MAX_PIXELS, read_picture
 
 __all__ = ["Pack"]
-
-MAX_PICTURE_BYTES = 64 * 1024**2
-#: Files with these endings in a class folder are pictures; others are left alone.
-PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 #: A picture as stored: the bytes of its file, or where the file lies.
 Picture = NDArray[np.uint8] | Path
@@ -40,13 +42,22 @@ class Pack:
 
     Attributes:
         folder: where it lies.
-        name: last part of the folder's path.
+        name: last part of the folder's whole path.
         names: of its pictures, in the pack's order.
+        has_classes: whether ``label`` is the name of each picture's folder.
     """
 
-    def __init__(self, folder: Path, pictures: Mapping[str, Picture], rows: list[Row]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pictures: Mapping[str, Picture],
+        rows: list[Row],
+        *,
+        has_classes: bool = False,
+    ) -> None:
         self.folder = folder
-        self.name = folder.name
+        self.has_classes = has_classes
+        self.name = folder.resolve().name
         self.names = tuple(pictures)
         self._pictures = pictures
         self._rows = rows
@@ -55,11 +66,11 @@ class Pack:
 
     @classmethod
     def open(cls, folder: str | Path) -> Pack:
-        """Open a pack, or a folder of class folders.
+        """Open a pack, or a folder of pictures.
 
         Raises:
-            MissingInput: there is no such folder, or no pack in it.
-            DataError: a file of the pack is damaged.
+            MissingInput: there is no such folder, or nothing in it that can be read.
+            DataError: a file of the pack is damaged, or names a picture that is not there.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -68,24 +79,31 @@ class Pack:
                 hint="name the folder of a data pack",
                 code="pack.missing",
             )
+        labels = folder / "labels.csv"
         if (folder / "images.npz").is_file():
             pictures = _stored_pictures(folder / "images.npz")
-            rows = read_table(folder / "labels.csv", "file")
-            for row in rows:
+            rows = read_table(labels, "file")
+            for number, row in enumerate(rows, start=2):
                 if row["file"] not in pictures:
                     raise DataError(
-                        f"{folder / 'labels.csv'}: picture {row['file']!r} is not in images.npz",
+                        f"{labels}: row {number}: picture {row['file']!r} is not in images.npz",
                         code="pack.labels",
                     )
             return cls(folder, pictures, rows)
-        files = _class_folders(folder)
+        if labels.is_file():
+            rows = read_table(labels, "file")
+            return cls(folder, _named_files(labels, rows), rows)
+        if classes := _picture_files(folder, "*/*"):
+            rows = [{"file": name, "label": name.split("/")[0]} for name in classes]
+            return cls(folder, classes, rows, has_classes=True)
+        files = _picture_files(folder, "*")
         if not files:
             raise MissingInput(
                 f"{folder}: neither images.npz nor class folders with pictures in it",
                 hint="name the folder of a data pack, or one with a folder of pictures a class",
                 code="pack.missing",
             )
-        return cls(folder, files, [{"file": n, "label": n.split("/")[0]} for n in files])
+        return cls(folder, files, [{"file": name} for name in files])
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -114,15 +132,17 @@ class Pack:
             uint8 ``[H, W, 3]``, BGR, new memory; grey pictures have three equal channels.
 
         Raises:
+            MissingInput: it is a file, and cannot be opened.
             DataError: the pack has no such picture, or it cannot be decoded.
         """
         stored = self._pictures.get(name)
         if stored is None:
             raise DataError(f"{self.folder}: no picture {name!r}", code="pack.picture")
         if isinstance(stored, Path):
-            stored = np.frombuffer(read_file(stored, MAX_PICTURE_BYTES), np.uint8)
+            return read_picture(str(stored))
+        header = read_header(stored.tobytes())
         image = None
-        if 0 < len(stored) <= MAX_PICTURE_BYTES:
+        if header is not None and 0 < header.width * header.height <= MAX_PIXELS:
             try:
                 image = cv2.imdecode(stored, cv2.IMREAD_COLOR)
             except cv2.error:
@@ -188,9 +208,8 @@ class Pack:
 
     def digest(self) -> str:
         """Return the SHA-256, in hex, over names and contents of the pack's files."""
-        files = [p for p in self._pictures.values() if isinstance(p, Path)]
-        if not files:
-            files = [*self.folder.glob("*.npz"), *self.folder.glob("*.csv")]
+        files = {p for p in self._pictures.values() if isinstance(p, Path)}
+        files |= {*self.folder.glob("*.npz"), *self.folder.glob("*.csv")}
         total = hashlib.sha256()
         for path in sorted(files):
             name = path.relative_to(self.folder).as_posix()
@@ -206,12 +225,31 @@ def _counts(names: list[str]) -> dict[str, int]:
     return counts
 
 
-def _class_folders(folder: Path) -> dict[str, Picture]:
+def _picture_files(folder: Path, pattern: str) -> dict[str, Picture]:
+    """Find the files below a folder whose names end like a picture's; others are left alone."""
     return {
         path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.glob("*/*"))
-        if path.suffix.lower() in PICTURE_ENDINGS and path.is_file()
+        for path in sorted(folder.glob(pattern))
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     }
+
+
+def _named_files(labels: Path, rows: list[Row]) -> dict[str, Picture]:
+    """Find the files that a table names; none may lie outside its folder."""
+    pictures: dict[str, Picture] = {}
+    for number, row in enumerate(rows, start=2):
+        name = row["file"]
+        path = PurePosixPath(name)
+        inside = (
+            bool(name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+        )
+        if not inside or not (labels.parent / path).is_file():
+            raise DataError(
+                f"{labels}: row {number}: there is no picture {name!r} in this folder",
+                code="pack.labels",
+            )
+        pictures[name] = labels.parent / path
+    return pictures
 
 
 def _stored_pictures(path: Path) -> dict[str, Picture]:

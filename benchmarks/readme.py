@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 
 from benchmarks.demo.picture import astronaut
+from benchmarks.fingerprint import machine
 from benchmarks.footprint import measure_footprint
-from benchmarks.machine import machine
 from edge.bundle import Bundle, default_bundle
 from edge.cli.common import Parser, run_command, say
 from edge.errors import DataError, EdgeError, MissingInput
@@ -97,10 +97,16 @@ def _interval(ends: Sequence[float | None] | None) -> str:
 
 def _measures(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for key, ends in report.items():
-        if key.endswith("_ci95"):
-            name = key.removesuffix("_ci95")
-            row = (report["task"], report["data"], name.replace("_", " "), _number(report[name]))
-            yield (*row, _interval(ends), f"{report[name + '_n']:,}")
+        if not key.endswith("_ci95"):
+            continue
+        name = key.removesuffix("_ci95")
+        value, n = report[name], report[name + "_n"]
+        if not isinstance(value, dict):
+            value, ends, n = {"": value}, {"": ends}, {"": n}
+        for setting in value:
+            words = f"{name} {setting}".strip().replace("_", " ")
+            row = (report["task"], report["data"], words, _number(value[setting]))
+            yield (*row, _interval(ends[setting]), f"{n[setting]:,}")
 
 
 def _evidence() -> Iterator[tuple[str, ...]]:

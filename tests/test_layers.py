@@ -16,7 +16,7 @@ ROOMS = ("edge", "benchmarks", "export", "models")
 MEASURING = tuple(
     f"benchmarks.{part}"
     for part in (
-        *("anatomy", "faces", "figures", "foreign", "machine"),
+        *("anatomy", "faces", "figures", "fingerprint", "foreign"),
         *("metrics", "packs", "readers", "tasks"),
     )
 )
@@ -41,10 +41,14 @@ EDGE_LIBRARIES = {
 BENCHMARK_LIBRARIES = {
     "numpy": "benchmarks",
     "cv2": "benchmarks",
-    "ai_edge_litert": "benchmarks/anatomy",
+    "ai_edge_litert": "benchmarks",
     "skimage": "benchmarks/demo",
-    "keras": "benchmarks/peers/seeds.py",
-    "tensorflow": "benchmarks/peers/worker.py",
+    "deepface": "benchmarks/peers",
+    "insightface": "benchmarks/peers",
+    "keras": "benchmarks/peers",
+    "onnx": "benchmarks/peers",
+    "onnxruntime": "benchmarks/peers",
+    "tensorflow": "benchmarks/peers",
 }
 
 

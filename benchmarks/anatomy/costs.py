@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.anatomy.graph import Graph, Node, Tensor
 
-__all__ = ["Cost", "arena_bytes", "costs"]
+__all__ = ["Cost", "arena_bytes", "costs", "moved_bytes"]
 
 #: TFLite's planner puts every tensor at a multiple of this (kDefaultTensorAlignment).
 _ALIGNMENT = 64
@@ -61,6 +61,20 @@ def arena_bytes(graph: Graph) -> int:
     its own packing, and tensors that share memory (RESHAPE) are not in it.
     """
     return max(_live_bytes(graph), default=0)
+
+
+def moved_bytes(graph: Graph) -> list[int]:
+    """Return for every node what it must at least read and write, in the order of execution.
+
+    Each input, weight and output counts once: what stays in a cache meanwhile is not read twice.
+    A RESHAPE gives its data another name and moves nothing.
+    """
+    moved = []
+    for node in graph.nodes:
+        touched = {i for i in (*node.inputs, *node.outputs) if i >= 0}
+        is_name = node.op == "RESHAPE"
+        moved.append(0 if is_name else sum(_size(graph.tensors[i]) for i in touched))
+    return moved
 
 
 def _cost(graph: Graph, node: Node, constants: list[Tensor], live: int) -> Cost:

@@ -42,14 +42,19 @@ def pack(model: Any) -> bytes:
 def set_constant(model: Any, tensor: int, values: NDArray[Any]) -> None:
     """Give a tensor of a ``ModelT`` a value of its own; its dtype must be the tensor's already.
 
-    A new buffer is made: other tensors may share the old one.
+    A new buffer is made where other tensors share the old one.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
-    model.buffers.append(buffer)
     raw = model.subgraphs[0].tensors[tensor]
-    raw.buffer = len(model.buffers) - 1
+    users = [t.buffer for graph in model.subgraphs for t in graph.tensors]
+    users += [entry.buffer for entry in model.metadata or ()]
+    if raw.buffer and users.count(raw.buffer) == 1:
+        model.buffers[raw.buffer] = buffer
+    else:
+        model.buffers.append(buffer)
+        raw.buffer = len(model.buffers) - 1
     raw.shape = np.array(values.shape, np.int32)
     raw.shapeSignature = None

@@ -6,7 +6,7 @@ import functools
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import EnumType
+from enum import EnumMeta
 from typing import Any
 
 import numpy as np
@@ -285,5 +285,5 @@ def _names(enumeration: str) -> Mapping[int, str]:
     from ai_edge_litert import schema_py_generated as schema
 
     kind: Any = getattr(schema, enumeration)
-    members = kind.__members__ if isinstance(kind, EnumType) else vars(kind)
+    members = kind.__members__ if isinstance(kind, EnumMeta) else vars(kind)
     return {int(v): k for k, v in members.items() if not k.startswith("_")}

@@ -3,7 +3,8 @@
 LiteRT's Python package hands out no profile of its operators. So the network is cut after every
 layer, and a layer's time is what its copy takes longer than the one before. Both run in turns, so
 that a clock that drifts meets both alike, and the clock is the processor's time of the one thread
-that computes, which stands still while a neighbour has its turn. What the delegate computes
+that computes, which stands still while a neighbour has its turn; of several threads it is the
+wall's. What the delegate computes
 together with the next layer (a PAD with its convolution) counts for the one that completes it, and
 the layer before may come out shorter than nothing: that is left as it is, so that the times still
 add up to the whole.
@@ -13,19 +14,16 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.anatomy.base import Sample, fit_sample
+from benchmarks.anatomy.base import Sample
 from benchmarks.anatomy.cut import Cutter
 from benchmarks.anatomy.graph import Graph, read_graph
-from benchmarks.anatomy.tracer import grid_of, interpreter, made_of_inputs
-from edge.errors import DataError
+from benchmarks.anatomy.runner import Runner, stored_inputs
+from benchmarks.anatomy.tracer import made_of_inputs
 
 __all__ = ["Span", "measure_times", "measure_whole", "quartile"]
 
@@ -33,7 +31,6 @@ __all__ = ["Span", "measure_times", "measure_whole", "quartile"]
 #: opened anew in each pass over the layers.
 _PASSES = 3
 _ROUNDS = (3, 60)
-_WARM_UP = 2
 #: Bytes of copies that are kept from one pass to the next.
 _ROOM = 256 * 1024 * 1024
 #: A neighbour only ever makes a run longer, so a low quantile tells more than the middle.
@@ -45,7 +42,7 @@ _Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Milliseconds of processor time, one thread: lower quartile of the runs and 95 % interval."""
+    """Milliseconds, of one thread its processor time: lower quartile of the runs, 95 % interval."""
 
     ms: float
     low_ms: float
@@ -60,7 +57,7 @@ _NOTHING = Span(0.0, 0.0, 0.0)
 
 
 def measure_times(
-    content: bytes, sample: Sample, *, seconds: float, where: str
+    content: bytes, sample: Sample, *, seconds: float, where: str, threads: int = 1
 ) -> tuple[Span, ...]:
     """Time every layer of a TFLite network.
 
@@ -69,6 +66,7 @@ def measure_times(
         sample: real values to run it on; they matter little.
         seconds: to spend, about; at least nine runs a layer are made however long they take.
         where: the file's name, for messages.
+        threads: of the interpreter.
 
     Returns:
         Of every operator, in the order of execution; they add up to the whole network's time.
@@ -77,20 +75,21 @@ def measure_times(
         DataError: the file cannot be read, or the runtime refuses it.
     """
     graph = read_graph(content, where=where)
-    fed = _fed(graph, sample, where)
+    fed = stored_inputs(graph, sample, where=where)
     copies = _Copies(Cutter(content, where=where), graph)
     computed = _computed(graph)
-    rounds = _affordable(_open(content, fed, where), len(graph.nodes), seconds)
+    whole = Runner(content, fed, where=where, threads=threads)
+    rounds = _affordable(whole, len(graph.nodes), seconds)
     # Before the first layer there is nothing, and nothing takes no time.
     taken: list[list[float]] = [[0.0], *([] for _ in computed)]
     for _ in range(_PASSES):
         shorter = None
         for place, index in enumerate(computed, start=1):
-            longer = _open(copies.up_to(index), fed, where)
+            longer = Runner(copies.up_to(index), fed, where=where, threads=threads)
             for _ in range(rounds):
-                taken[place].append(_run_ms(longer))
+                taken[place].append(longer.run_ms())
                 if shorter is not None:
-                    taken[place - 1].append(_run_ms(shorter))
+                    taken[place - 1].append(shorter.run_ms())
             shorter = longer
     spans = itertools.pairwise(quartile(values) for values in taken)
     found = {index: _difference(*pair) for index, pair in zip(computed, spans, strict=True)}
@@ -126,9 +125,10 @@ def measure_whole(content: bytes, sample: Sample, *, seconds: float, where: str)
     Raises:
         DataError: the file cannot be read, or the runtime refuses it.
     """
-    machine = _open(content, _fed(read_graph(content, where=where), sample, where), where)
-    rounds = _affordable(machine, 1, _PASSES * seconds)
-    return quartile([_run_ms(machine) for _ in range(rounds)])
+    fed = stored_inputs(read_graph(content, where=where), sample, where=where)
+    whole = Runner(content, fed, where=where)
+    rounds = _affordable(whole, 1, _PASSES * seconds)
+    return quartile([whole.run_ms() for _ in range(rounds)])
 
 
 def quartile(values: Sequence[float]) -> Span:
@@ -167,37 +167,7 @@ def _alive(graph: Graph, end: int) -> list[int]:
     return [i for i in made if i in wanted] or list(made)[-1:]
 
 
-def _fed(graph: Graph, sample: Sample, where: str) -> dict[int, NDArray[Any]]:
-    """Return what the inputs store for a sample, by tensor index."""
-    tensors = [graph.tensors[index] for _, index in graph.inputs]
-    fed = {}
-    for tensor, real in zip(
-        tensors, fit_sample(sample, [t.shape for t in tensors], where=where), strict=True
-    ):
-        grid = grid_of(tensor)
-        fed[tensor.index] = (real if grid is None else grid.codes(real)).astype(tensor.dtype)
-    return fed
-
-
-def _open(content: bytes, fed: dict[int, NDArray[Any]], where: str) -> Any:
-    machine = interpreter(content, where=where)
-    for index, array in fed.items():
-        machine.set_tensor(index, array)
-    try:
-        for _ in range(_WARM_UP):
-            machine.invoke()
-    except RuntimeError as error:
-        raise DataError(f"{where}: the network does not run: {error}", code="trace.run") from error
-    return machine
-
-
-def _run_ms(machine: Any) -> float:
-    started = time.thread_time_ns()
-    machine.invoke()
-    return (time.thread_time_ns() - started) / 1e6
-
-
-def _affordable(whole: Any, layers: int, seconds: float) -> int:
+def _affordable(whole: Runner, layers: int, seconds: float) -> int:
     """Return how many rounds fit a pass: a round runs half the network twice for each layer."""
-    once = min(_run_ms(whole) for _ in range(3)) / 1e3
+    once = min(whole.run_ms() for _ in range(3)) / 1e3
     return int(np.clip(seconds / _PASSES / (max(once, 1e-6) * max(1, layers)), *_ROUNDS))

@@ -134,8 +134,8 @@ def grid_of(tensor: Tensor) -> Grid | None:
     return Grid(float(found.scale[0]), int(found.zero_point[0]), int(ends.min), int(ends.max))
 
 
-def interpreter(content: bytes, *, where: str) -> Any:
-    """Open a file in the device's runtime: one thread, the delegate on, tensors allocated.
+def interpreter(content: bytes, *, where: str, threads: int = 1) -> Any:
+    """Open a file in the device's runtime: the delegate on, tensors allocated.
 
     Raises:
         DataError: the runtime refuses the file.
@@ -144,7 +144,7 @@ def interpreter(content: bytes, *, where: str) -> Any:
 
     try:
         with quiet():
-            machine = Interpreter(model_content=content, num_threads=1)
+            machine = Interpreter(model_content=content, num_threads=threads)
             machine.allocate_tensors()
     except (ValueError, RuntimeError, MemoryError) as error:
         raise DataError(

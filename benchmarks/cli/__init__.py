@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.cli import accuracy, latency
+from benchmarks.cli import accuracy, compare, latency, report, roofline, scaling, sweep
 from edge.cli.common import Parser, run_command
 
 __all__ = ["main"]
@@ -35,7 +35,7 @@ def _parser() -> Parser:
         epilog=_EXAMPLES,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (latency, accuracy):
+    for module in (latency, accuracy, compare, sweep, scaling, roofline, report):
         module.add(commands)
     return parser
 

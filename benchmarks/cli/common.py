@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.records import SCHEMA
 from edge.cli.common import whole_number
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["PROGRAM", "SCHEMA", "Commands", "add_engine_options", "open_bundle", "print_object"]
 
 PROGRAM = "edge-bench"
-#: Name and version of every JSON object that a command prints.
-SCHEMA = "unveil-edge.bench/2"
-
 #: What ``add`` of a command's module adds its parser to.
 Commands = Any
 

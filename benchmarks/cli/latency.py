@@ -13,13 +13,14 @@ from benchmarks.cli.common import (
     Commands,
     add_engine_options,
     open_bundle,
-    print_object,
 )
 from benchmarks.latency.scenarios import FEWEST, SCENARIOS
 from edge.cli.common import Progress, positive_number, say, whole_number
 
 if TYPE_CHECKING:
+    from benchmarks.compare.baseline import Held
     from benchmarks.latency.result import LatencyResult, Settings
+    from benchmarks.records import LatencyRecord
 
 __all__ = ["add", "latency_text", "run"]
 
@@ -29,6 +30,7 @@ examples:
   edge-bench latency --source photo.jpg --scenario multi-stream --streams 4 --workers 2
   edge-bench latency --source v4l2:///dev/video0 --scenario live --seconds 60
   edge-bench latency --source photo.jpg --subject stage:reconstruct --json > stage.json
+  edge-bench latency --source photo.jpg --against monday.json --fail-over 5%
 """
 #: Frames a query of multi-stream, as MLPerf Inference has it.
 _STREAMS = 8
@@ -81,23 +83,77 @@ def add(commands: Commands) -> None:
         help="pace of a live run over files (default: 30)",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the JSON object there, too")
+    parser.add_argument(
+        "--against", metavar="FILE", type=Path, help="an older result that this one is held to"
+    )
+    parser.add_argument(
+        "--fail-over",
+        metavar="P%",
+        type=_percent,
+        default=0.05,
+        help="exit code 3 if it takes longer by more than that (default: 5%%)",
+    )
+    parser.add_argument(
+        "--any-machine", action="store_true", help="hold to another machine's result as well"
+    )
     add_engine_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Time the subject and print its figures."""
-    result = _measure(options, _settings(options))
-    report = result.to_json()
+    settings, baseline = _settings(options), _baseline(options.against)
+    result = _measure(options, settings)
+    report = {"schema": SCHEMA, **result.to_json()}
+    held = None if baseline is None else _held(options, baseline, report)
+    if held is not None:
+        report["against"] = held.to_json()
     if options.out is not None:
         from edge.files import write_whole
 
-        write_whole(options.out, (json.dumps({"schema": SCHEMA, **report}) + "\n").encode())
-    if options.json:
-        print_object(report)
-    else:
-        print(latency_text(result))
+        write_whole(options.out, (json.dumps(report) + "\n").encode())
+    print(json.dumps(report) if options.json else latency_text(result))
+    if held is not None:
+        if not options.json:
+            print(held)
+        held.check()
     return 0
+
+
+def _percent(text: str) -> float:
+    from benchmarks.compare.baseline import percent
+
+    return percent(text)
+
+
+def _baseline(path: Path | None) -> LatencyRecord | None:
+    """Read the baseline before anything is measured: a wrong one costs no time then."""
+    from benchmarks.records import LatencyRecord, read_record
+    from edge.errors import DataError
+
+    if path is None:
+        return None
+    record = read_record(path)
+    if not isinstance(record, LatencyRecord):
+        raise DataError(f"{path}: is no latency result", hint="name one of edge-bench latency")
+    return record
+
+
+def _held(options: argparse.Namespace, baseline: LatencyRecord, report: object) -> Held:
+    """Hold what was measured to the baseline."""
+    from benchmarks.compare.baseline import hold_to
+    from benchmarks.records import LatencyRecord, parse_record
+
+    # Through its JSON, so that both were read by the same rules.
+    record = parse_record(json.loads(json.dumps(report)), where="this run")
+    assert isinstance(record, LatencyRecord)
+    return hold_to(
+        baseline,
+        record,
+        options.fail_over,
+        any_machine=options.any_machine,
+        name=str(options.against),
+    )
 
 
 def _settings(options: argparse.Namespace) -> Settings:

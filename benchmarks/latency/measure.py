@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
+from benchmarks.fingerprint import Witness, take_fingerprint
 from benchmarks.latency.crew import Crew
 from benchmarks.latency.live import Paced, Traffic, live
 from benchmarks.latency.quantiles import percentile
@@ -44,7 +45,7 @@ def measure(
     camera: Iterable[Frame] | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> LatencyResult:
-    """Time a subject.
+    """Time a subject while the machine is watched.
 
     Args:
         settings: of the run.
@@ -69,14 +70,20 @@ def measure(
         for worker in workers:
             for frame in itertools.islice(itertools.cycle(frames), settings.warm_up):
                 worker.run(frame)
-        run, traffic = _run(settings, crew, frames, camera, step)
+        with Witness(needed=settings.threads * settings.workers) as witness:
+            run, traffic = _run(settings, crew, frames, camera, step)
+    fingerprint = take_fingerprint(
+        engine=settings.engine or "bundle's own", threads=settings.threads, bundle=bundle.digest
+    )
     return LatencyResult(
         settings=settings,
         run=run,
         frames=len(frames),
         harness_ms=_harness_ms(settings, bundle, frames),
         traffic=traffic,
-        invalid=few(settings, run),
+        invalid=(*few(settings, run), *witness.invalid),
+        facts={"fingerprint": fingerprint.to_json(), **witness.to_json(len(run.answers))},
+        temperature_c=[(s.at_s, s.celsius) for s in witness.samples if s.celsius is not None],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -50,6 +51,10 @@ class Settings:
     engine: str | None = None
 
 
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
     """What one run saw.
@@ -58,17 +63,19 @@ class LatencyResult:
         settings: of the run.
         run: query by query.
         frames: different frames that were taken in turn.
+        date: ISO 8601, with the offset from UTC.
         harness_ms: median of the same with an engine that computes nothing: the harness's own
             cost on a frame in which nothing is found; None where it was not asked for.
         traffic: of a live run.
         invalid: why the figures cannot be trusted; empty for a valid run.
-        facts: further parts of the result by name, as they stand in its JSON.
+        facts: what was seen of the machine, by name, as it stands in the result's JSON.
         temperature_c: (seconds since the run began, degrees) in the order of time.
     """
 
     settings: Settings
     run: Run
     frames: int
+    date: str = field(default_factory=_now)
     harness_ms: float | None = None
     traffic: Traffic | None = None
     invalid: tuple[str, ...] = ()
@@ -134,6 +141,7 @@ class LatencyResult:
         low, high = rate_interval(self.run.ends_ns, self.settings.streams)
         report: dict[str, object] = {
             "kind": "latency",
+            "date": self.date,
             "scenario": self.settings.scenario,
             "subject": self.settings.subject,
             "valid": self.valid,

@@ -1,9 +1,8 @@
-"""Time one masked face through everything against the seeds' float networks, in one run.
+"""Time one masked face through everything against the networks of others, in one run.
 
-The cheapest credible chain of the seeds is A1 (mask), B1 (map), B2 (editing), C2 (identity) and
-A4 (emotion): their networks alone, in TensorFlow, on two threads, without reading, finding or
-aligning the face. Ours is the whole pipeline with detection and every warp, on one thread. Each
-round times one of each in turn, so that both meet the same load of the machine.
+Ours is the whole pipeline, from the picture in memory to the result, with detection and every
+warp, on one thread. What a rival does for the face is said with its figures. Each round times one
+of each in turn, so that all meet the same load of the machine.
 """
 
 from __future__ import annotations
@@ -11,179 +10,222 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import os
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.demo.drawn_mask import draw_mask
 from benchmarks.demo.picture import astronaut
-from benchmarks.machine import machine
-from benchmarks.metrics import bootstrap_interval
+from benchmarks.fingerprint import machine
+from benchmarks.metrics import Interval, bootstrap_interval
+from benchmarks.peers.kinds import KINDS, Kind
+from benchmarks.peers.rival import Rival
 from edge.bundle import Bundle, default_bundle
-from edge.cli.common import Parser, run_command, whole_number
-from edge.errors import DataError, UnavailableError
+from edge.cli.common import Parser, Progress, run_command, whole_number
+from edge.errors import DataError, UsageError
 from edge.files import write_whole
 from edge.frames import Frame
 from edge.pipeline import Pipeline
 
-__all__ = ["CHAIN", "main"]
+__all__ = ["Lap", "main", "masked_frame", "race"]
 
-#: Networks of the seeds that one masked face goes through.
-CHAIN = ("A1", "B1", "B2", "C2", "A4")
-#: Timed beside the chain: the seeds' other reconstruction.
-APART = ("A2",)
-SEED_THREADS = 2
-SCHEMA = "unveil-edge.peers/1"
-
+SCHEMA = "unveil-edge.peers/2"
 _PROGRAM = "python -m benchmarks.peers.race"
 
-_ROOT = Path(__file__).resolve().parents[2]
+
+@dataclass(slots=True)
+class Lap:
+    """Every round of one rival.
+
+    Attributes:
+        kind: of rival.
+        sizes: parameters of each network, or bytes of its file.
+        times_ns: of each network, round by round.
+    """
+
+    kind: Kind
+    sizes: dict[str, int] = field(default_factory=dict)
+    times_ns: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def chain_ns(self) -> NDArray[np.float64]:
+        """The whole chain, round by round."""
+        rounds = np.array([self.times_ns[name] for name in self.kind.chain], np.float64)
+        return np.asarray(rounds.sum(0))
+
+    def ratio(self, ours_ns: Sequence[int]) -> tuple[float, Interval]:
+        """Return how many times faster ours is, by the medians, and its 95 % interval."""
+        pairs = np.column_stack([ours_ns, self.chain_ns])
+        return _of_medians(pairs), bootstrap_interval(pairs, statistic=_of_medians)
+
+    def to_json(self, ours_ns: Sequence[int]) -> dict[str, object]:
+        """Return the rival's part of the record."""
+        ratio, (low, high) = self.ratio(ours_ns)
+        return {
+            "says": self.kind.says,
+            "threads": self.kind.threads,
+            "random_weights": self.kind.random,
+            "chain": list(self.kind.chain),
+            "sizes": self.sizes,
+            "median_ms": {
+                **{name: _median_ms(times) for name, times in self.times_ns.items()},
+                "chain": _median_ms(self.chain_ns),
+            },
+            "times_faster": round(ratio, 2),
+            "times_faster_ci95": [round(low, 2), round(high, 2)],
+            "raw_ns": self.times_ns,
+        }
 
 
-class _Seeds:
-    """The worker process; a line in, a line out."""
+def masked_frame(pipeline: Pipeline) -> Frame:
+    """Return the demo's picture with the mask on her face.
 
-    def __init__(self, python: Path) -> None:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        # Absolute, since the worker starts in the root; not resolved, since an environment's
-        # interpreter is a link.
-        self._command = [
-            str(python.absolute()), "-m", "benchmarks.peers.worker", str(SEED_THREADS)
-        ]  # fmt: skip
-        try:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                cwd=_ROOT,
-                env=environment,
-            )
-        except OSError as error:
-            raise UnavailableError(
-                f"{python}: cannot be run: {error.strerror}", hint="run: make peers"
-            ) from error
-
-    def ask(self, line: str) -> int:
-        """Send one line and return the number that comes back."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # The empty answer below says it.
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise UnavailableError(
-                f"the seeds' worker ended at {line!r}",
-                hint=f"see: echo {line} | {' '.join(self._command)}",
-            )
-        return int(answer)
-
-    def close(self) -> None:
-        """End the worker."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait()
-
-
-def _masked_frame(pipeline: Pipeline) -> Frame:
-    """Return the demo's picture with the mask on her face."""
+    Raises:
+        DataError: the pipeline does not see one masked face in it, and paint it.
+    """
     image = astronaut()
     bare = pipeline.run(Frame(image, 0, time.monotonic_ns(), "astronaut"))
     if not bare.faces:
         raise DataError("no face was found in the demo's picture")
     masked = draw_mask(image, bare.faces[0].detection.points_5x2)
-    return Frame(masked, 0, time.monotonic_ns(), "astronaut, masked")
+    frame = Frame(masked, 0, time.monotonic_ns(), "astronaut, masked")
+    result = pipeline.run(frame)
+    if len(result.faces) != 1 or result.faces[0].painting is None:
+        raise DataError("the race needs one masked face that is painted, and found another")
+    return frame
 
 
-def _race(python: Path, rounds: int) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Return the parameters and the nanoseconds of every round, by name; ours is ``ours``."""
-    seeds = _Seeds(python)
-    try:
-        with Pipeline(Bundle.open(default_bundle()), threads=1, embeddings=True) as pipeline:
-            frame = _masked_frame(pipeline)
-            result = pipeline.run(frame)
-            if len(result.faces) != 1 or result.faces[0].painting is None:
-                raise DataError("the race needs one masked face that is painted, and found another")
-            parameters = {name: seeds.ask(f"load {name}") for name in CHAIN + APART}
-            times: dict[str, list[int]] = {name: [] for name in ("ours", *CHAIN, *APART)}
-            for _ in range(rounds):
-                start = time.perf_counter_ns()
-                pipeline.run(frame)
-                times["ours"].append(time.perf_counter_ns() - start)
-                for name in CHAIN + APART:
-                    times[name].append(seeds.ask(f"run {name}"))
-    finally:
-        seeds.close()
-    return parameters, times
+def race(
+    pythons: dict[str, Path], rounds: int, *, weights: Path | None, emotion: Path | None
+) -> tuple[list[int], list[Lap]]:
+    """Run every round.
+
+    Args:
+        pythons: interpreter of each kind of rival.
+        rounds: of the race.
+        weights: folder of strangers' weights, and
+        emotion: mini-XCEPTION as TFLite; both for the kind that needs them.
+
+    Returns:
+        Nanoseconds of ours, round by round, and each rival's laps.
+
+    Raises:
+        UnavailableError: a rival cannot be run, or ends before it answers.
+        DataError: ours does not see the masked face.
+    """
+    ours: list[int] = []
+    laps = [Lap(KINDS[name]) for name in pythons]
+    progress = Progress(rounds)
+    with contextlib.ExitStack() as stack:
+        pipeline = stack.enter_context(
+            Pipeline(Bundle.open(default_bundle()), threads=1, embeddings=True)
+        )
+        frame = masked_frame(pipeline)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        picture = folder / "masked.png"
+        cv2.imwrite(str(picture), frame.image)
+        rivals = []
+        for lap in laps:
+            needs = (str(weights), str(emotion), str(picture)) if lap.kind.weights else ()
+            rival = stack.enter_context(Rival(lap.kind, pythons[lap.kind.name], needs))
+            for name in (*lap.kind.chain, *lap.kind.apart):
+                lap.sizes[name], lap.times_ns[name] = rival.load(name), []
+            rivals.append(rival)
+        for _ in range(rounds):
+            start = time.perf_counter_ns()
+            pipeline.run(frame)
+            ours.append(time.perf_counter_ns() - start)
+            for lap, rival in zip(laps, rivals, strict=True):
+                for name, times in lap.times_ns.items():
+                    times.append(rival.run(name))
+            progress.step()
+    progress.clear()
+    return ours, laps
 
 
-def _ratio_of_medians(rows: NDArray[np.float64]) -> float:
+def _of_medians(rows: NDArray[np.float64]) -> float:
     return float(np.median(rows[:, 1]) / np.median(rows[:, 0]))
 
 
-def _record(parameters: dict[str, int], times: dict[str, list[int]]) -> dict[str, Any]:
-    chain = np.sum([times[name] for name in CHAIN], axis=0)
-    pairs = np.column_stack([times["ours"], chain])
-    low, high = bootstrap_interval(pairs, statistic=_ratio_of_medians)
+def _median_ms(times: Sequence[int] | NDArray[np.float64]) -> float:
+    return round(float(np.median(times)) / 1e6, 3)
+
+
+def _record(ours: list[int], laps: Sequence[Lap]) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "bundle": Bundle.open(default_bundle()).digest,
-        "threads": {"ours": 1, "seeds": SEED_THREADS},
-        "rounds": len(chain),
-        "median_ms": {
-            **{name: round(float(np.median(ns)) / 1e6, 3) for name, ns in times.items()},
-            "chain": round(float(np.median(chain)) / 1e6, 3),
-        },
-        "parameters": parameters,
-        "chain": list(CHAIN),
-        "times_faster": round(_ratio_of_medians(pairs), 2),
-        "times_faster_ci95": [round(low, 2), round(high, 2)],
-        "raw_ns": times,
+        "rounds": len(ours),
+        "ours": {"threads": 1, "median_ms": _median_ms(ours), "raw_ns": ours},
+        "rivals": {lap.kind.name: lap.to_json(ours) for lap in laps},
     }
 
 
-def _table(record: dict[str, Any]) -> str:
-    rows = [("network", "parameters", "median ms")]
-    for name in CHAIN + APART:
-        rows.append((name, f"{record['parameters'][name]:,}", f"{record['median_ms'][name]:.2f}"))
-    rows.append((" + ".join(CHAIN), "", f"{record['median_ms']['chain']:.2f}"))
-    rows.append(("ours, camera bytes to result", "", f"{record['median_ms']['ours']:.2f}"))
-    lines = [f"{a:<30}{b:>12}{c:>12}" for a, b, c in rows]
-    low, high = record["times_faster_ci95"]
-    lines.append(f"\n{record['times_faster']} times faster than the chain (95 %: {low} to {high})")
+def _table(ours: list[int], laps: Sequence[Lap]) -> str:
+    lines = [f"{'ours, picture to result, 1 thread':<44}{_median_ms(ours):>10.2f} ms"]
+    for lap in laps:
+        ratio, (low, high) = lap.ratio(ours)
+        plural = "s" if lap.kind.threads > 1 else ""
+        lines += ["", f"{lap.kind.name}: {lap.kind.says} ({lap.kind.threads} thread{plural})"]
+        for name, times in lap.times_ns.items():
+            beside = "" if name in lap.kind.chain else "  (not in the chain)"
+            lines.append(f"  {name:<26}{lap.sizes[name]:>14,}{_median_ms(times):>12.2f} ms{beside}")
+        lines.append(
+            f"  {'the chain':<40}{_median_ms(lap.chain_ns):>12.2f} ms: ours is {ratio:.2f} times "
+            f"as fast (95 %: {low:.2f} to {high:.2f})"
+        )
     return "\n".join(lines)
 
 
 def _parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
-        description="Time one masked face against the seeds' networks.",
+        description="Time one masked face against the networks of others.",
         epilog="example: make peers",
     )
-    parser.add_argument("--python", type=Path, required=True, help="interpreter with TensorFlow")
-    parser.add_argument("--rounds", type=whole_number, default=31)
-    parser.add_argument("--out", type=Path, help="also write the record, JSON")
+    parser.add_argument(
+        "--rival",
+        metavar="KIND=PYTHON",
+        action="append",
+        required=True,
+        help=f"{', '.join(KINDS)}, and the interpreter that has its libraries; may be repeated",
+    )
+    parser.add_argument("--weights", metavar="DIR", type=Path, help="strangers' networks")
+    parser.add_argument("--emotion", metavar="FILE", type=Path, help="mini-XCEPTION, TFLite")
+    parser.add_argument("--rounds", metavar="N", type=whole_number, default=31)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="also write the record, JSON")
     return parser
+
+
+def _pythons(options: Sequence[str]) -> dict[str, Path]:
+    found = {}
+    for option in options:
+        name, _, python = option.partition("=")
+        if name not in KINDS or not python:
+            raise UsageError(f"--rival {option}: is no KIND=PYTHON", hint=f"kinds: {list(KINDS)}")
+        found[name] = Path(python)
+    return found
 
 
 def _run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
-    record = _record(*_race(options.python, options.rounds))
-    print(_table(record))
+    pythons = _pythons(options.rival)
+    if any(KINDS[name].weights for name in pythons) and not (options.weights and options.emotion):
+        raise UsageError("a rival needs strangers' networks", hint="give --weights and --emotion")
+    ours, laps = race(pythons, options.rounds, weights=options.weights, emotion=options.emotion)
+    print(_table(ours, laps))
     if options.out is not None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(options.out, (json.dumps(record, indent=1) + "\n").encode())
+        write_whole(options.out, (json.dumps(_record(ours, laps), indent=1) + "\n").encode())
     return 0
 
 

@@ -1,60 +1,41 @@
-"""Time the seeds' networks on request; a process of its own, since TensorFlow is not ours.
+"""Time a rival's networks on request; a process of its own, since their libraries are not ours.
 
-One line in, one line out, until standard input ends:
+``python -m benchmarks.peers.worker KIND THREADS [ARGUMENT…]``; one line in, one line out, until
+standard input ends:
 
-    load NAME   build it and run it three times; answers its number of parameters
+    load NAME   open it and run it three times; answers its parameters (of a file: its bytes)
     run NAME    run it once; answers nanoseconds
 
-Runs in the environment of ``make peers``. Answers only on standard output; TensorFlow's own talk
-goes to standard error.
+Runs in the kind's own environment (``make peers``). Answers only on standard output; the
+libraries' own talk goes to standard error.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from benchmarks.peers.seeds import PARAMETERS, build
+from benchmarks.peers.kinds import KINDS
 
 __all__ = ["main"]
 
 _WARM_UP = 3
 
 
-def _compiled(name: str) -> tuple[int, Callable[[], Any]]:
-    """Return the number of parameters and a call that computes the network once."""
-    model = build(name)
-    rng = np.random.default_rng(0)
-    inputs = [
-        tf.constant(rng.random((1, *tensor.shape[1:]), np.float32)) for tensor in model.inputs
-    ]
-    graph = tf.function(lambda values: model(values, training=False))
-    values = inputs if len(inputs) > 1 else inputs[0]
-
-    def run() -> Any:
-        # .numpy() waits until the last number is there.
-        return [tensor.numpy() for tensor in tf.nest.flatten(graph(values))]
-
-    for _ in range(_WARM_UP):
-        run()
-    return PARAMETERS[name], run
-
-
 def main() -> int:
-    """Obey the lines of standard input; ``sys.argv[1]`` is the number of threads."""
-    tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    networks: dict[str, Callable[[], Any]] = {}
+    """Obey the lines of standard input."""
+    kind, threads = KINDS[sys.argv[1]], int(sys.argv[2])
+    open_network = importlib.import_module(kind.module).opener(threads, sys.argv[3:])
+    networks: dict[str, Callable[[], object]] = {}
     for line in sys.stdin:
         command, name = line.split()
         if command == "load":
-            parameters, networks[name] = _compiled(name)
-            print(parameters, flush=True)
+            size, networks[name] = open_network(name)
+            for _ in range(_WARM_UP):
+                networks[name]()
+            print(size, flush=True)
         else:
             start = time.perf_counter_ns()
             networks[name]()

@@ -2,22 +2,33 @@
 
 Measures:
     accuracy            all pictures
+    macro_f1            the same, both labels counting alike
     accuracy_age10      of people of ten years and more: a younger face often does not show it
     recall_<label>      of one label
+    accuracy_<group>    of one group of people, such as ``accuracy_race_asian``
+
+The table ``confusion`` counts pictures: by the right label, then by what was said; ``left_out``
+those without a label.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from benchmarks.faces import FaceFinder, chosen_split, spread
-from benchmarks.figures import Figures, share
+from benchmarks.figures import Figures
+from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
+from benchmarks.tasks.classes import Answer, accuracy, confusion, macro_f1, recalls, right_label
+from benchmarks.tasks.groups import by_group, gender_of, person_of, row_groups
 from benchmarks.tasks.labels import Labeller
 from edge.errors import DataError
 
 __all__ = ["evaluate"]
 
+#: Columns that hold the label, the best first; class folders have ``label``.
+_COLUMNS = ("gender", "sex", "label")
 _GROWN = 10
 
 
@@ -28,47 +39,64 @@ def evaluate(
     *,
     split: str | None = None,
     limit: int | None = None,
+    follow: Follow = unwatched,
 ) -> Figures:
-    """Judge a gender network.
+    """Judge a gender network on a pack, or on class folders named after the labels.
 
     Args:
         finder: chooses the face of each picture.
         stage: under test; its labels are ``female`` and ``male`` in any order.
-        pack: has the columns ``gender`` and ``age``.
+        pack: has a column ``gender``, ``sex`` or ``label``: ``female`` or ``f``, ``male`` or
+            ``m``; and perhaps ``age`` and ``race``.
         split: of the pack; ``test`` unless named.
         limit: at most so many pictures, evenly spread.
+        follow: sees every picture go by.
 
     Raises:
-        DataError: a picture has another label or no age, or the pack is damaged.
+        DataError: a label is another, no picture has one, an age is no number, or the pack is
+            damaged.
     """
     started = time.monotonic()
     split = chosen_split(pack, split)
-    judged, as_face = [], 0
-    for row in spread(pack.rows(split), limit):
-        label, age = row.get("gender", ""), row.get("age", "")
-        if label not in stage.labels or not age.isdecimal():
-            raise DataError(
-                f"{pack.folder}: picture {row['file']!r} has gender {label!r} and age {age!r}",
-                hint=f"the labels are {', '.join(stage.labels)}",
-                code="pack.label",
-            )
+    rows = pack.rows(split)
+    labelled = [row for row in rows if _label(row)]
+    for row in labelled:
+        right_label(pack, row["file"], _label(row), stage.labels)
+        row_groups(row)
+    if not labelled:
+        raise DataError(
+            f"{pack.folder}: no picture has a label",
+            hint=f"the labels, or the class folders, are {', '.join(stage.labels)}",
+            code="pack.label",
+        )
+    answers, grown, as_face = [], [], 0
+    for row in follow(spread(labelled, limit)):
         face = finder.find_row(pack, row)
         as_face += face.as_face
         said = stage(face.frame, face.detection).label
-        judged.append((label, said == label, int(age) >= _GROWN))
-    grown = [hit for _, hit, is_grown in judged if is_grown]
-    measures = {
-        "accuracy": share(sum(hit for _, hit, _ in judged), len(judged)),
-        "accuracy_age10": share(sum(grown), len(grown)),
-    }
-    for label in stage.labels:
-        hits = [hit for name, hit, _ in judged if name == label]
-        measures[f"recall_{label}"] = share(sum(hits), len(hits))
+        groups = {kind: name for kind, name in row_groups(row).items() if kind != "sex"}
+        answers.append(Answer(_label(row), said, person_of(row), groups))
+        grown.append(bool(row.get("age")) and int(row["age"]) >= _GROWN)
+    measures = {"accuracy": accuracy(answers), "macro_f1": macro_f1(answers, stage.labels)}
+    if "age" in labelled[0]:
+        measures["accuracy_age10"] = accuracy([a for a, g in zip(answers, grown, strict=True) if g])
+    measures |= recalls(answers, stage.labels)
+    for name, measure in by_group(answers, [a.groups for a in answers], accuracy):
+        measures[f"accuracy_{name}"] = measure
     return Figures(
         task="gender",
         data=f"{pack.name}/{split or 'all'}",
-        n=len(judged),
+        n=len(answers),
         measures=measures,
         as_face=as_face,
         seconds=time.monotonic() - started,
+        details={
+            "left_out": len(rows) - len(labelled),
+            "confusion": confusion(answers, stage.labels),
+        },
     )
+
+
+def _label(row: Mapping[str, str]) -> str:
+    column = next((name for name in _COLUMNS if name in row), "")
+    return gender_of(row.get(column, ""))

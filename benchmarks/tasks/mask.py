@@ -3,8 +3,12 @@
 Measures:
     accuracy         real pictures labelled masked or unmasked; the likelier of these two states
     accuracy3        real pictures, all three states
+    macro_f1         the same, every state counting alike
     accuracy_drawn   pictures with a drawn mask, all three states
-    accuracy_<source>, recall_<state>: as ``accuracy`` and ``accuracy3``, over a part
+    recall_<state>   of one state, among all three
+    accuracy_<source>, accuracy_<group>: as ``accuracy``, over a part: ``accuracy_sex_female``
+
+The table ``confusion`` counts real pictures: by the right state, then by what was said.
 """
 
 from __future__ import annotations
@@ -13,12 +17,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmarks.faces import FaceFinder, chosen_split, spread
-from benchmarks.figures import Figures, Measure, share
+from benchmarks.figures import Figures, Measure, tied_share
+from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
-from edge.errors import DataError
+from benchmarks.tasks.classes import Answer, accuracy, confusion, macro_f1, recalls, right_label
+from benchmarks.tasks.groups import by_group, person_of, row_groups
 from edge.stages import MaskStage
 from edge.stages.mask import STATES
 
@@ -27,21 +31,16 @@ __all__ = ["evaluate"]
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One picture: its label, the likeliest state, whether masked beats unmasked."""
+    """One picture: the likeliest of three states, and whether masked beats unmasked."""
 
-    label: str
-    state: str
+    answer: Answer
     wears: bool
     real: bool
     source: str
 
     @property
-    def right(self) -> bool:
-        return self.state == self.label
-
-    @property
     def right2(self) -> bool:
-        return self.wears == (self.label == "masked")
+        return self.wears == (self.answer.label == "masked")
 
 
 def evaluate(
@@ -51,6 +50,7 @@ def evaluate(
     *,
     split: str | None = None,
     limit: int | None = None,
+    follow: Follow = unwatched,
 ) -> Figures:
     """Judge the mask stage on a pack, or on class folders named after the states.
 
@@ -60,21 +60,25 @@ def evaluate(
         pack: has a column ``label`` (a state) or ``mask`` (1 or 0).
         split: of the pack; ``test`` unless named.
         limit: at most so many pictures, evenly spread.
+        follow: sees every picture go by.
 
     Raises:
         DataError: a label is no state, or the pack is damaged.
     """
     started = time.monotonic()
     split = chosen_split(pack, split)
-    rows = spread(pack.rows(split), limit)
-    judged, as_face = [], 0
+    rows = pack.rows(split)
     for row in rows:
-        label = _label(pack, row)
+        _label(pack, row)
+    judged, as_face = [], 0
+    for row in follow(spread(rows, limit)):
         face = finder.find_row(pack, row)
         as_face += face.as_face
         state = stage(face.frame, face.detection).state
+        answer = Answer(_label(pack, row), state, person_of(row), row_groups(row))
         real = row.get("real", "1") == "1"
-        judged.append(_Judged(label, state, _wears(stage), real, row.get("source", "")))
+        judged.append(_Judged(answer, _wears(stage), real, row.get("source", "")))
+    real_answers = [j.answer for j in judged if j.real]
     return Figures(
         task="mask",
         data=f"{pack.name}/{split or 'all'}",
@@ -82,19 +86,13 @@ def evaluate(
         measures=_measures(judged),
         as_face=as_face,
         seconds=time.monotonic() - started,
-        details={"confusion": _confusion([j for j in judged if j.real])},
+        details={"confusion": confusion(real_answers, STATES)},
     )
 
 
 def _label(pack: Pack, row: Mapping[str, str]) -> str:
     label = row.get("label") or {"1": "masked", "0": "unmasked"}.get(row.get("mask", ""), "")
-    if label not in STATES:
-        raise DataError(
-            f"{pack.folder}: picture {row['file']!r} has label {label!r}",
-            hint=f"the labels, or the class folders, are {', '.join(STATES)}",
-            code="pack.label",
-        )
-    return label
+    return right_label(pack, row["file"], label, STATES)
 
 
 def _wears(stage: MaskStage) -> bool:
@@ -105,33 +103,23 @@ def _wears(stage: MaskStage) -> bool:
 
 
 def _measures(judged: list[_Judged]) -> dict[str, Measure]:
-    real = [j for j in judged if j.real]
-    drawn = [j for j in judged if not j.real]
-    two = [j for j in real if j.label != "incorrect"]
-    measures = {"accuracy": _share2(two), "accuracy3": _share3(real)}
+    real = [j.answer for j in judged if j.real]
+    drawn = [j.answer for j in judged if not j.real]
+    two = [j for j in judged if j.real and j.answer.label != "incorrect"]
+    measures = {
+        "accuracy": _accuracy2(two),
+        "accuracy3": accuracy(real),
+        "macro_f1": macro_f1(real, STATES),
+    }
     if drawn:
-        measures["accuracy_drawn"] = _share3(drawn)
+        measures["accuracy_drawn"] = accuracy(drawn)
     for source in sorted({j.source for j in two} - {""}):
-        measures[f"accuracy_{source}"] = _share2([j for j in two if j.source == source])
-    for state in STATES:
-        measures[f"recall_{state}"] = _share3([j for j in real if j.label == state])
+        measures[f"accuracy_{source}"] = _accuracy2([j for j in two if j.source == source])
+    measures |= recalls(real, STATES)
+    for name, measure in by_group(two, [j.answer.groups for j in two], _accuracy2):
+        measures[f"accuracy_{name}"] = measure
     return measures
 
 
-def _share2(judged: list[_Judged]) -> Measure:
-    return share(sum(j.right2 for j in judged), len(judged))
-
-
-def _share3(judged: list[_Judged]) -> Measure:
-    return share(sum(j.right for j in judged), len(judged))
-
-
-def _confusion(judged: list[_Judged]) -> dict[str, dict[str, int]]:
-    """Count real pictures: label, then the state that was said."""
-    counts = np.zeros((len(STATES), len(STATES)), int)
-    for j in judged:
-        counts[STATES.index(j.label), STATES.index(j.state)] += 1
-    return {
-        label: {state: int(counts[i, k]) for k, state in enumerate(STATES)}
-        for i, label in enumerate(STATES)
-    }
+def _accuracy2(judged: list[_Judged]) -> Measure:
+    return tied_share([j.right2 for j in judged], [(j.answer.unit,) for j in judged])

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from benchmarks.metrics import (
     bootstrap_interval,
     cosine,
-    equal_error_rate,
+    effective_trials,
     psnr,
+    resampled_interval,
     sqnr_db,
     ssim,
-    true_accept_rate,
-    verification_hits,
     wilson_interval,
 )
 
@@ -89,57 +88,6 @@ def test_ssim_is_scikit_images(shape: tuple[int, ...]) -> None:
     )
     assert ssim(a, b) == pytest.approx(expected, abs=1e-9)
     assert ssim(a, a) == pytest.approx(1.0)
-
-
-def test_pairs_that_part_cleanly_are_all_judged_rightly() -> None:
-    similarity = np.array([0.9, 0.8, 0.1, 0.2] * 10)
-    same = np.array([True, True, False, False] * 10)
-    folds = np.repeat(np.arange(10), 4)
-    assert verification_hits(similarity, same, folds).all()
-
-
-def test_a_fold_is_judged_with_the_other_folds_threshold() -> None:
-    # Fold 1 parts at 0.5 and fold 2 at 0.15: with the other's threshold each errs.
-    similarity = np.array([0.6, 0.4, 0.2, 0.1])
-    same = np.array([True, False, True, False])
-    hits = verification_hits(similarity, same, np.array([1, 1, 2, 2]))
-    assert hits.tolist() == [True, False, False, True]
-
-
-@given(st.lists(st.tuples(st.floats(-1, 1), st.booleans()), min_size=4, max_size=40))
-def test_thresholds_do_not_part_equal_pairs(pairs: list[tuple[float, bool]]) -> None:
-    similarity = np.array([round(s, 1) for s, _ in pairs])
-    same = np.array([t for _, t in pairs])
-    folds = np.arange(len(pairs)) % 2
-    hits = verification_hits(similarity, same, folds)
-    said = hits == same
-    for fold in (0, 1):
-        mine = folds == fold
-        for value in set(similarity[mine]):
-            assert len(set(said[mine & (similarity == value)])) == 1
-
-
-def test_true_accept_rate_by_hand() -> None:
-    similarity = np.array([0.9, 0.7, 0.5, 0.3] + [0.6] + [0.0] * 99)
-    same = np.array([True] * 4 + [False] * 100)
-    assert true_accept_rate(similarity, same, false_accept=0.0) == 0.5
-    assert true_accept_rate(similarity, same, false_accept=0.01) == 1.0
-    assert math.isnan(true_accept_rate(similarity[:4], same[:4], false_accept=0.1))
-
-
-@pytest.mark.parametrize(
-    ("mine", "others", "rate"),
-    [
-        ([0.9, 0.8], [0.1, 0.2], 0.0),  # apart
-        ([0.1, 0.2], [0.9, 0.8], 1.0),  # the wrong way round
-        ([0.9, 0.4], [0.6, 0.1], 0.5),  # one of two on each side
-        ([0.5, 0.5], [0.5, 0.5], 1.0),  # no threshold parts equal values
-    ],
-)
-def test_equal_error_rate_by_hand(mine: list[float], others: list[float], rate: float) -> None:
-    similarity = np.array(mine + others)
-    same = np.array([True] * len(mine) + [False] * len(others))
-    assert equal_error_rate(similarity, same) == rate
 
 
 def test_cosine_and_sqnr_by_hand() -> None:

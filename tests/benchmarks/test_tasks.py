@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.faces import FaceFinder, spread, whole_picture
+from benchmarks.metrics import psnr
 from benchmarks.packs import Pack
 from benchmarks.tasks import detect, emotion, identity, mask, reconstruct
+from benchmarks.tasks.boxes import match
+from benchmarks.tasks.pair_folder import PairFolder
 from edge.engines.null import NullEngine
 from edge.errors import DataError, MissingInput
 from edge.frames import Frame
@@ -144,9 +147,10 @@ def test_detections_go_to_the_best_free_face() -> None:
         ]
     )
     ignored = np.array([[295.0, -5, 30, 30]])
-    hit, false = detect.match(found, np.array([0.9, 0.8, 0.7, 0.6]), faces, ignored)
-    assert hit.tolist() == [True, False, False]
-    assert false == 2
+    matched = match(found, np.array([0.9, 0.8, 0.7, 0.6]), faces, ignored)
+    assert matched.found.tolist() == [True, False, False]
+    assert matched.false == 2
+    assert matched.scores.tolist() == [0.9, 0.8, 0.7]
 
 
 def test_detect_on_pictures_without_faces(tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_a_painting_goes_back_where_it_came_from() -> None:
     region = cv2.warpAffine(covered, inverse, (100, 120)) >= 128
     hidden[region] = 0
     result = reconstruct.paste(hidden, Painting(crop, covered, matrix))
-    assert reconstruct.psnr(smooth, result) > 40
+    assert psnr(smooth, result) > 40
     np.testing.assert_array_equal(result[~region], smooth[~region])
 
 
@@ -193,16 +197,16 @@ def test_reconstruct_reads_folders_of_pairs(finder: FaceFinder, tmp_path: Path) 
         edit_engine=NullEngine(edit_contract),
         edit_contract=edit_contract,
     )
-    figures = reconstruct.evaluate(finder, stage, reconstruct.read_folder(tmp_path), data="pairs")
+    figures = reconstruct.evaluate(finder, stage, PairFolder(tmp_path), data="pairs")
     assert figures.measures["psnr_masked"].value == pytest.approx(28.13, abs=0.01)
     assert "iou" not in figures.measures
     cv2.imwrite(str(tmp_path / "clean" / "y.png"), BRIGHT)
     with pytest.raises(DataError, match=r"'y\.png' has no partner"):
-        list(reconstruct.read_folder(tmp_path))
+        PairFolder(tmp_path)
     for path in (tmp_path / "masked").iterdir():
         path.unlink()
     with pytest.raises(MissingInput, match="no folders clean and masked"):
-        list(reconstruct.read_folder(tmp_path))
+        PairFolder(tmp_path)
 
 
 def test_a_limit_spreads_over_the_whole() -> None:
