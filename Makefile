@@ -7,7 +7,9 @@
 #   make bundle DATA=…  export every network into edge/bundles/default (needs the data packs)
 #   make figures DATA=… the README's figures, measured now (needs the data packs)
 #   make proof DATA=… WEIGHTS=…  strangers' networks through the export, into docs/foreign.md
-#   make peers          one masked face against the seeds' networks, timed in one run
+#   make bench          how fast this machine is: benchmarks/results, docs/speed.md, README
+#   make peers          one masked face against the networks of others, timed in one run
+#                       (WEIGHTS=… for a chain of public networks, too)
 #   make clean          remove what the others made
 
 PYTHON ?= python3
@@ -18,7 +20,7 @@ TORCH ?= torch==2.13.0
 PIP_INSTALL = bin/pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint test-export bundle figures proof peers clean
+.PHONY: demo test lint test-export bundle figures bench proof peers clean
 
 demo: .venv/demo.stamp
 	.venv/bin/python -m benchmarks.demo
@@ -37,7 +39,7 @@ test-export: .venv-export/export.stamp
 bundle: needs-data .venv-export/export.stamp
 	.venv-export/bin/edge-export make --data "$(DATA)" --out edge/bundles/default
 
-figures: needs-data peers demo
+figures: needs-data demo
 	.venv/bin/python -m models.training.pairs --data "$(DATA)" --out runs/pairs
 	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs
 	.venv/bin/python -m benchmarks.demo.poster demo docs/demo.jpg
@@ -46,11 +48,30 @@ proof: needs-data needs-weights .venv-export/export.stamp
 	.venv-export/bin/python -m export.proof --data "$(DATA)" --weights "$(WEIGHTS)" \
 	    --work runs/proof --out benchmarks/results/foreign.json --page docs/foreign.md
 
-peers: .venv/test.stamp .venv-peers/peers.stamp
-	.venv/bin/python -m benchmarks.peers.race --python .venv-peers/bin/python --out benchmarks/results/peers.json
+bench: .venv/test.stamp
+	.venv/bin/python -m benchmarks.suite
+
+# Rivals have environments of their own: their libraries are not ours, nor one another's.
+PEERS = $(RESULTS)/peers.json
+RESULTS = benchmarks/results/$(shell .venv/bin/python -m benchmarks.suite.steps)
+RIVALS = --rival seeds=.venv-peers/bin/python --rival deepface=.venv-deepface/bin/python \
+    --rival insightface=.venv-insightface/bin/python
+
+ifneq ($(WEIGHTS),)
+RIVALS += --rival public=.venv-public/bin/python --weights "$(WEIGHTS)" --emotion runs/peers/emotion.tflite
+peers: needs-weights .venv-public/peers.stamp runs/peers/emotion.tflite
+endif
+
+peers: .venv/test.stamp .venv-peers/peers.stamp .venv-deepface/peers.stamp .venv-insightface/peers.stamp
+	.venv/bin/python -m benchmarks.peers.race $(RIVALS) --out $(PEERS)
+
+runs/peers/emotion.tflite: | .venv-peers/peers.stamp
+	.venv-peers/bin/python -m benchmarks.peers.convert \
+	    "$(WEIGHTS)/xception-oarriaga/fer2013_mini_XCEPTION.102-0.66.hdf5" $@
 
 clean:
-	rm -rf .venv .venv-export .venv-peers demo build dist *.egg-info
+	rm -rf .venv .venv-export .venv-peers .venv-deepface .venv-insightface .venv-public
+	rm -rf demo build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # A stamp is newer than what it was installed from, so that a second run starts at once.
@@ -72,6 +93,18 @@ clean:
 
 .venv-peers/peers.stamp: | .venv-peers/bin/python
 	.venv-peers/$(PIP_INSTALL) tensorflow-cpu==2.21.0
+	touch $@
+
+.venv-deepface/peers.stamp: | .venv-deepface/bin/python
+	.venv-deepface/$(PIP_INSTALL) tensorflow-cpu==2.21.0 deepface==0.0.103 flask
+	touch $@
+
+.venv-insightface/peers.stamp: | .venv-insightface/bin/python
+	.venv-insightface/$(PIP_INSTALL) insightface==2.1
+	touch $@
+
+.venv-public/peers.stamp: | .venv-public/bin/python
+	.venv-public/$(PIP_INSTALL) numpy opencv-python-headless onnxruntime ai-edge-litert
 	touch $@
 
 .PHONY: needs-data

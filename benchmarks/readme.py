@@ -25,7 +25,7 @@ from edge.cli.common import Parser, run_command, say
 from edge.errors import DataError, EdgeError, MissingInput
 from edge.files import write_whole
 
-__all__ = ["main", "replace_figures"]
+__all__ = ["main", "replace_between"]
 
 #: Task and pack, in the order of the table; a pack's test split is taken.
 RUNS = (
@@ -40,8 +40,7 @@ RUNS = (
 _PROGRAM = "python -m benchmarks.readme"
 _README = Path("README.md")
 _RECORD = Path("benchmarks/results/figures.json")
-_PEERS = Path("benchmarks/results/peers.json")
-_BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
+_MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 
 def _bench(task: str, folder: Path) -> dict[str, Any]:
@@ -117,18 +116,7 @@ def _evidence() -> Iterator[tuple[str, ...]]:
         yield (artefact.task, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
 
 
-def _peers(record: dict[str, Any]) -> list[str]:
-    low, high = record["times_faster_ci95"]
-    threads, took = record["threads"], record["median_ms"]
-    return [
-        f"One masked face through everything: {took['ours']:.1f} ms with {threads['ours']} thread; "
-        f"the seeds' networks {' + '.join(record['chain'])} alone {took['chain']:.1f} ms with "
-        f"{threads['seeds']}, {record['times_faster']} times as long (95 %: {low} to {high}; "
-        f"{record['rounds']} interleaved rounds, {record['machine']['processor']}; `make peers`)."
-    ]
-
-
-def _tables(record: dict[str, Any], peers: dict[str, Any] | None) -> str:
+def _tables(record: dict[str, Any]) -> str:
     facts = record["machine"]
     head = f"{record['date']}, {facts['processor']}, bundle `{record['bundle'][:12]}`."
     rows = [row for report in record["reports"] for row in _measures(report)]
@@ -137,8 +125,6 @@ def _tables(record: dict[str, Any], peers: dict[str, Any] | None) -> str:
     lines += ["", "What export measured before it let a network into the bundle:", ""]
     columns = ("network", "metric", "float", "INT8", "n", "data", "file")
     lines += _markdown(columns, list(_evidence()))
-    if peers is not None:
-        lines += ["", *_peers(peers)]
     cost = record["footprint"]
     lines += [
         "",
@@ -149,17 +135,18 @@ def _tables(record: dict[str, Any], peers: dict[str, Any] | None) -> str:
     return "\n".join(lines)
 
 
-def replace_figures(text: str, tables: str) -> str:
-    """Return the README with other tables between its two marks.
+def replace_between(text: str, marks: tuple[str, str], tables: str) -> str:
+    """Return the README with other tables between two marks.
 
     Raises:
         DataError: a mark is missing.
     """
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    first, last = marks
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise DataError(f"{_README}: has no {_BEGIN} ... {_END}", code="readme.marks")
-    return f"{before}{_BEGIN}\n{tables}\n{_END}{after}"
+        raise DataError(f"{_README}: has no {first} ... {last}", code="readme.marks")
+    return f"{before}{first}\n{tables}\n{last}{after}"
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -176,11 +163,10 @@ def _run(argv: Sequence[str]) -> int:
         "footprint": _footprint(),
         "reports": _reports(options.data, options.pairs),
     }
-    peers = json.loads(_PEERS.read_text(encoding="utf-8")) if _PEERS.is_file() else None
-    tables = _tables(record, peers)
+    tables = _tables(record)
     _RECORD.parent.mkdir(parents=True, exist_ok=True)
     write_whole(_RECORD, (json.dumps(record, indent=1) + "\n").encode())
-    write_whole(_README, replace_figures(text, tables).encode())
+    write_whole(_README, replace_between(text, _MARKS, tables).encode())
     print(tables)
     return 0
 

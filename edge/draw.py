@@ -177,6 +177,8 @@ def _lines(face: FaceResult) -> tuple[str, str, str]:
     below = face.mask.state if face.mask.state != "incorrect" else "mask worn incorrectly"
     if face.emotion is not None:
         below += f"  {face.emotion.label}"
+    if face.gender is not None:
+        below += f"  {face.gender.label}"
     return plain(name), beside, below
 
 

@@ -2,6 +2,7 @@
 
 detect ► mask ─ masked, incorrect ► reconstruct ► identity-masked ─► emotion
               └ unmasked ────────────────────────► identity ───────► emotion
+and behind them, where a bundle has them: gender ► landmarks
 """
 
 from __future__ import annotations
@@ -21,8 +22,16 @@ from edge.engines.base import Engine
 from edge.errors import BundleError, DataError
 from edge.frames import Frame
 from edge.owned import Owned
-from edge.results import STAGES, Detection, FaceResult, FrameResult, Identity, StageTime
-from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
+from edge.results import EXTRAS, STAGES, Detection, FaceResult, FrameResult, Identity, StageTime
+from edge.stages import (
+    DetectStage,
+    EmotionStage,
+    GenderStage,
+    IdentifyStage,
+    LandmarksStage,
+    MaskStage,
+    ReconstructStage,
+)
 from edge.stages.base import Stage
 
 if TYPE_CHECKING:
@@ -70,6 +79,8 @@ class Pipeline(Owned):
         self._masked: IdentifyStage | None = None
         self._reconstruct: ReconstructStage | None = None
         self._emotion: EmotionStage | None = None
+        self._gender: GenderStage | None = None
+        self._landmarks: LandmarksStage | None = None
         with ExitStack() as stack:
             # "null" is no engine that artefacts are made for: it runs any of them.
             made_for = None if engine == "null" else engine
@@ -94,6 +105,10 @@ class Pipeline(Owned):
                 _check_revisions(self._plain.contract, self._masked.contract, gallery)
             if "emotion" in bundle.tasks:
                 self._emotion = EmotionStage(*load("emotion"))
+            if "gender" in bundle.tasks:
+                self._gender = GenderStage(*load("gender"))
+            if "landmarks" in bundle.tasks:
+                self._landmarks = LandmarksStage(*load("landmarks"))
             self._engines = stack.pop_all()
 
     def run(self, frame: Frame) -> FrameResult:
@@ -104,6 +119,7 @@ class Pipeline(Owned):
         """
         start = time.perf_counter_ns()
         spent = dict.fromkeys(STAGES, StageTime())
+        spent |= dict.fromkeys((name for name in EXTRAS if name in self.stages), StageTime())
         found = self._detect(frame)
         spent["detect"] = self._detect.time
         found.sort(key=lambda face: float(face.box_xywh[2] * face.box_xywh[3]), reverse=True)
@@ -121,6 +137,8 @@ class Pipeline(Owned):
             "identify": self._plain,
             "identify-masked": self._masked if self._masked is not self._plain else None,
             "emotion": self._emotion,
+            "gender": self._gender,
+            "landmarks": self._landmarks,
         }
         return {name: stage for name, stage in named.items() if stage is not None}
 
@@ -149,7 +167,9 @@ class Pipeline(Owned):
             spent["identify"] += StageTime(post_ns=time.perf_counter_ns() - start)
         if self._emotion is not None:
             feeling = ask("emotion", self._emotion)
-        return FaceResult(face, mask, painting, identity, feeling, embedding)
+        gender = None if self._gender is None else ask("gender", self._gender)
+        points = None if self._landmarks is None else ask("landmarks", self._landmarks)
+        return FaceResult(face, mask, painting, identity, feeling, embedding, gender, points)
 
     def _match(self, stage: IdentifyStage, embedding: NDArray[np.float32]) -> Identity | None:
         """Look for the nearest person of the gallery."""

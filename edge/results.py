@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "EXTRAS",
     "SCHEMA",
     "STAGES",
     "Detection",
     "Emotion",
     "FaceResult",
     "FrameResult",
+    "Gender",
     "Identity",
     "MaskState",
     "Painting",
@@ -24,6 +26,8 @@ __all__ = [
 SCHEMA = "unveil-edge.frame/1"
 #: Stages in the order of the river; keys of the timings.
 STAGES = ("detect", "mask", "reconstruct", "identify", "emotion")
+#: Stages behind them that few bundles have; only those that a bundle has are in the timings.
+EXTRAS = ("gender", "landmarks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,14 @@ class Emotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Gender:
+    """``label`` is ``female`` or ``male``, a guess from looks; ``score`` its probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Painting:
     """The face with its covered part painted, upright in the network's own crop.
 
@@ -90,7 +102,11 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class FaceResult:
-    """Everything said about one face. ``painting`` and ``embedding`` never reach JSON."""
+    """Everything said about one face. ``painting`` and ``embedding`` never reach JSON.
+
+    ``landmarks`` is float32 ``[68, 2]``, ``(x, y)`` in frame pixels, see ``stages.landmarks``. It
+    and ``gender`` reach JSON only where a bundle has such a network.
+    """
 
     detection: Detection
     mask: MaskState
@@ -98,10 +114,18 @@ class FaceResult:
     identity: Identity | None = None
     emotion: Emotion | None = None
     embedding: NDArray[np.float32] | None = None
+    gender: Gender | None = None
+    landmarks: NDArray[np.float32] | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the face's part of the line; numbers rounded for a reader."""
         identity, emotion = self.identity, self.emotion
+        extras: dict[str, object] = {}
+        if self.gender is not None:
+            extras["gender"] = {"label": self.gender.label, "score": round(self.gender.score, 4)}
+        if self.landmarks is not None:
+            points = self.landmarks.astype(np.float64).round(1)
+            extras["landmarks"] = points.tolist()
         return {
             "box": [round(float(v), 1) for v in self.detection.box_xywh],
             "score": round(self.detection.score, 4),
@@ -117,6 +141,7 @@ class FaceResult:
             "emotion": None
             if emotion is None
             else {"label": emotion.label, "score": round(emotion.score, 4)},
+            **extras,
         }
 
 

@@ -13,12 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from edge.contract import TASKS, Contract, Crop, TensorSpec
+from edge.contract import Contract, Crop, TensorSpec
 from edge.frames import Frame
 
-__all__ = ["EMOTIONS", "EVIDENCE", "REVISION", "make_contract", "make_frame", "write_bundle"]
+__all__ = [
+    "EMOTIONS",
+    "EVIDENCE",
+    "REVISION",
+    "USUAL",
+    "make_contract",
+    "make_frame",
+    "write_bundle",
+]
 
 REVISION = "made-for-tests"
+#: Tasks of a bundle like the package's own.
+USUAL = ("detect", "mask", "map", "edit", "identity", "identity-masked", "emotion")
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 EVIDENCE: dict[str, Any] = {
     "metric": "made for tests, not measured",
@@ -47,7 +57,7 @@ def make_contract(task: str) -> Contract:
 
 
 def write_bundle(
-    folder: Path, tasks: Iterable[str] = TASKS, *, contracts: dict[str, Contract] | None = None
+    folder: Path, tasks: Iterable[str] = USUAL, *, contracts: dict[str, Contract] | None = None
 ) -> Path:
     """Write a bundle of ``null`` networks.
 

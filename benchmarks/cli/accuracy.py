@@ -68,7 +68,8 @@ def add(commands: Commands) -> None:
         "--far",
         metavar="SHARE",
         type=_share,
-        help="identity: strangers that the threshold may accept (default: 0.001)",
+        help="identity: strangers that the threshold may accept (default: 0.001, or the least "
+        "of 0.01 and 0.1 that so few pairs can tell)",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the JSON object here too")
     add_engine_options(parser)
@@ -129,7 +130,7 @@ def _identity(networks: Networks, options: argparse.Namespace, watch: _Watch) ->
     return identity.evaluate(
         networks.embedder(),
         Pack.open(options.data),
-        false_accept=options.far or identity.FALSE_ACCEPT,
+        false_accept=options.far,
         split=options.split,
         limit=options.limit,
         follow=watch,

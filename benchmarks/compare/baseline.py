@@ -89,8 +89,10 @@ def hold_to(
 ) -> Held:
     """Judge a result by an older one of the same measurement.
 
-    The interval decides: only a slow-down whose lower end lies above ``fail_over`` fails, so that
-    noise alone fails about one run in forty.
+    The interval decides: only a slow-down whose lower end lies above ``fail_over`` fails. It knows
+    what varies within the two runs. What varies from one run to the next (where memory came to
+    lie, who else was there) no single run can show: ``fail_over`` has to leave room for that, and
+    where both versions are at hand ``compare_choices`` is the better judge.
 
     Args:
         baseline: the older result.

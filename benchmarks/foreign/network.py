@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.faces import FaceFinder
 from benchmarks.figures import Figures
+from benchmarks.foreign.paired import Outcomes
 from benchmarks.foreign.picture import Arrays, Picture, Run
 from benchmarks.packs import Pack
 from edge.frames import Frame
@@ -27,11 +28,18 @@ class Trial:
         metrics: figures that must not fall, the first is the headline; a lower ``nme`` is better.
         judge: measures; takes the network, the pack, what finds faces for it, and how many
             pictures or pairs at most.
+        outcomes: says what came of each picture, so that two networks can be compared on the same
+            ones; takes the network, the pack and how many pictures at most. None where that has
+            no use.
+        tuning: the same judgement on training pictures, for choices that must not be made on those
+            that prove a network; may be None.
     """
 
     pack: str
     metrics: tuple[str, ...]
     judge: Callable[[Run, Pack, FaceFinder, int | None], Figures]
+    outcomes: Callable[[Run, Pack, int | None], Outcomes] | None = None
+    tuning: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from benchmarks.foreign import mask_state, xception
 from benchmarks.foreign.aizoo import Aizoo
 from benchmarks.foreign.mobilefacenet import MobileFaceNet
 from benchmarks.foreign.network import Feed, Trial
+from benchmarks.foreign.paired import Outcomes, detections
 from benchmarks.foreign.pfld import Pfld
 from benchmarks.foreign.picture import Arrays, Picture, Run
 from benchmarks.foreign.ultralight import UltraLight
@@ -64,10 +65,18 @@ def never(inputs: Arrays) -> Arrays:
 def detection(build: Callable[[Run], Callable[[Frame], list[Detection]]]) -> Trial:
     """Judge a detector: the faces of scenes, and nothing else."""
 
+    metrics = ("recall", "precision")
+
     def judge(run: Run, pack: Pack, finder: FaceFinder, limit: int | None) -> Figures:
         return detect.evaluate(build(run), pack, limit=limit)
 
-    return Trial("detect_eval", ("recall", "precision"), judge)
+    def train(run: Run, pack: Pack, finder: FaceFinder, limit: int | None) -> Figures:
+        return detect.evaluate(build(run), pack, split="train", limit=limit)
+
+    def outcomes(run: Run, pack: Pack, limit: int | None) -> Outcomes:
+        return detections(build(run), pack, limit=limit)
+
+    return Trial("detect_eval", metrics, judge, outcomes, Trial("detect_train", metrics, train))
 
 
 def mask_states(build: Callable[[Run], Aizoo | UltraLight]) -> Trial:

@@ -14,6 +14,8 @@ __all__ = ["Axis", "Field"]
 
 #: Steps between round values, and the values themselves within a power of ten.
 _STEPS = (1, 2, 5, 10)
+#: Between the ends of a logarithmic axis at most.
+_DECADES = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +40,28 @@ class Axis:
         """Return an axis with room for every value.
 
         Args:
-            values: finite; on a logarithmic axis those that are not above 0 are passed over.
+            values: at least one, finite; a logarithmic axis begins at most twelve decades below
+                the largest.
             title: see ``Axis``.
             log: see ``Axis``.
             zero: let a linear axis begin at 0.
         """
-        kept = [value for value in values if value > 0 or not log] or [1.0]
-        low, high = min(kept), max(kept)
         if log:
+            high = max(max(values), 0.0) or 1.0
+            low = min((value for value in values if value >= high / _DECADES), default=high)
             room = max(1.06, (high / low) ** 0.06)
             return cls(low / room, high * room, title, log=True)
+        low, high = min(values), max(values)
         span = high - min(low, 0.0) if zero else high - low
         room = 0.06 * span or 0.05 * abs(high) or 1.0
         return cls(0.0 if zero and low >= 0 else low - room, high + room, title)
 
     def share(self, value: float) -> float:
         """Return how far along a value lies, 0 at the low end and 1 at the high one, no farther."""
+        inside = min(max(value, self.low), self.high)
         if self.log:
-            if value <= 0:
-                return 0.0
-            along = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            along = (value - self.low) / (self.high - self.low)
-        return min(max(along, 0.0), 1.0)
+            return math.log(inside / self.low) / math.log(self.high / self.low)
+        return (inside - self.low) / (self.high - self.low)
 
     def ticks(self, most: int = 7) -> list[float]:
         """Return round values between the ends, about as many as wanted."""

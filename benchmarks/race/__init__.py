@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.race.choice import Choice, as_choice, restricted
 from benchmarks.race.ratio import (
     Ratio,
+    Statistic,
     blocks_of,
     drawn,
     independent_ratio,
@@ -18,6 +19,7 @@ from benchmarks.race.turns import Turns, take_turns
 __all__ = [
     "Choice",
     "Ratio",
+    "Statistic",
     "Turns",
     "as_choice",
     "blocks_of",

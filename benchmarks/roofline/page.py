@@ -14,6 +14,7 @@ from benchmarks.roofline.report import Report, percent
 
 __all__ = ["page"]
 
+_TAIL = 30
 _METHOD = (
     "Attainable is the best of some large convolutions, run in the same runtime in turns with the "
     "networks: one run to warm up and two that count a visit, forth and back; figures are lower "
@@ -33,13 +34,12 @@ def page(report: Report) -> str:
     """Return the page; whatever a file says in it is escaped."""
     facts = report.fingerprint
     title = f"Roofline: {facts.board or facts.processor}"
-    marks = [mark for network in report.networks for mark in _marks(network, report.networks)]
     body = [
         f"<header><h1>{safe(title)}</h1>{_validity(report)}</header>",
         note("This run does not count:", "bad", report.invalid) if report.invalid else "",
         fact_cards(_facts(report)),
-        "<h2>All networks</h2>",
-        _plot("Every layer of every network; the larger, the more time", report.ceilings, marks),
+        _overview(report) if len(report.networks) > 1 else "",
+        "<h2>Networks</h2>",
         _networks(report),
         *(_one(network, report.ceilings) for network in report.networks),
         "<h2>Convolutions that were tried</h2>",
@@ -65,6 +65,12 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     yield "LiteRT", machine.versions.get("ai-edge-litert", "-")
     yield "bundle", machine.bundle[:12]
     yield "date", report.date[:10]
+
+
+def _overview(report: Report) -> str:
+    marks = [mark for network in report.networks for mark in _marks(network, report.networks)]
+    caption = "Every layer of every network; the larger, the more time"
+    return f"<h2>All layers</h2>{_plot(caption, report.ceilings, marks)}"
 
 
 def _networks(report: Report) -> str:
@@ -141,14 +147,14 @@ def _marks(network: Network, shown: Iterable[Network]) -> list[Mark]:
 
 def _layers(network: Network) -> str:
     head = (
-        *("", "kind", "shapes", "name", "KMAC", "KiB moved", "MAC/byte"),
-        *("ms", "95 %", "GMAC/s", "bound by", "roof ms", "reached"),
+        *("", "kind", "shapes", "KMAC", "KiB moved", "MAC/byte", "ms", "95 %"),
+        *("GMAC/s", "roof ms", "reached", "bound by", "name"),
     )
     rows = [_row(layer) for layer in network.layers]
     total = sum(layer.time.ms for layer in network.layers)
     # What loses a twentieth of the whole is worth a look.
     kinds = ["strong" if layer.left_ms > 0.05 * total else "" for layer in network.layers]
-    return table(head, rows, words=(1, 2, 3, 10), long=(3,), kinds=kinds)
+    return table(head, rows, words=(1, 2, 11, 12), kinds=kinds)
 
 
 def _row(layer: Layer) -> tuple[str, ...]:
@@ -157,17 +163,22 @@ def _row(layer: Layer) -> tuple[str, ...]:
         str(layer.index),
         layer.kind,
         layer.shapes,
-        layer.name,
         f"{layer.macs / 1e3:.0f}",
         f"{layer.moved_bytes / 1024:.1f}",
         number_text(layer.intensity, digits=3),
         f"{layer.time.ms:.4f}",
         f"{layer.time.low_ms:.4f} to {layer.time.high_ms:.4f}",
         number_text(layer.gmacs_per_s, digits=3),
-        bound if layer.delegated else f"{bound}, left the delegate",
         f"{layer.roof_ms:.4f}",
         percent(layer.share),
+        bound if layer.delegated else f"{bound}, left the delegate",
+        _tail(layer.name),
     )
+
+
+def _tail(name: str) -> str:
+    """Keep the end of a tensor's name, where PyTorch's modules tell themselves apart."""
+    return name if len(name) <= _TAIL else f"…{name[-_TAIL:]}"
 
 
 def _tried(ceilings: Ceilings) -> str:

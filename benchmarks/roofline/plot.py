@@ -48,7 +48,7 @@ def roofline_plot(ceilings: Ceilings, marks: Iterable[Mark], *, height: int = 36
     rates = [layer.gmacs_per_s or 0.0 for layer, _, _ in shown]
     peaks = [peak.macs_per_s / 1e9 for peak in ceilings.peaks.values()]
     x = Axis.around([m[0].intensity for m in shown], "multiply-accumulates a byte", log=True)
-    y = Axis.around([*rates, *peaks, 1.4 * max(peaks)], "GMAC/s", log=True)
+    y = Axis.around([min(rates) / 1.4, *peaks, 1.4 * max(peaks)], "GMAC/s", log=True)
     field = Field(x, y, width=900, height=height)
     parts = [*field.grid(), *_roofs(field, ceilings, {layer.ceiling for layer, _, _ in shown})]
     # Small marks last, or they would be hidden.

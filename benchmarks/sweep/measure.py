@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.fingerprint import read_conditions, take_fingerprint, verdict
 from benchmarks.latency.subjects import PIPELINE, Answer
 from benchmarks.metrics import Interval
-from benchmarks.race import drawn, percentile_of
+from benchmarks.race import Statistic, drawn, percentile_of
 from benchmarks.records import Cell, Facts, SweepRecord, Times
 from benchmarks.sweep.pareto import mark_front
 from benchmarks.sweep.ways import Way
@@ -107,21 +107,21 @@ def _slice(way: Way, frames: Sequence[Frame], seconds: float, number: int) -> li
 
 def _timed(cell: Cell, slices: Sequence[Sequence[Answer]]) -> Cell:
     ns = [np.array([answer.total_ns for answer in answers], np.float64) for answers in slices]
-    whole = np.concatenate(ns) / 1e6
     rows = _even(ns) / 1e6
+    p50, p90 = percentile_of(50), percentile_of(90)
 
-    def ends(statistic: Callable[[NDArray[np.float64]], float]) -> Interval:
+    def ends(statistic: Statistic) -> Interval:
         low, high = np.quantile(drawn(rows, statistic, seed=0), [0.025, 0.975])
         return round(float(low), 5), round(float(high), 5)
 
     times = Times(
-        count=len(whole),
-        p50_ms=round(float(np.percentile(whole, 50)), 5),
-        p50_ci95=ends(percentile_of(50)),
-        p90_ms=round(float(np.percentile(whole, 90)), 5),
-        p90_ci95=ends(percentile_of(90)),
-        fps=round(1e3 / float(whole.mean()), 4),
-        fps_ci95=ends(lambda draw: 1e3 / float(draw.mean())),
+        count=sum(map(len, ns)),
+        p50_ms=round(p50(rows), 5),
+        p50_ci95=ends(p50),
+        p90_ms=round(p90(rows), 5),
+        p90_ci95=ends(p90),
+        fps=round(_rate(rows), 4),
+        fps_ci95=ends(_rate),
     )
     faces = [answer.faces for answers in slices for answer in answers]
     return replace(
@@ -131,8 +131,17 @@ def _timed(cell: Cell, slices: Sequence[Sequence[Answer]]) -> Cell:
     )
 
 
+def _rate(ms: NDArray[np.float64]) -> float:
+    """Return runs a second."""
+    return 1e3 / float(ms.mean())
+
+
 def _even(slices: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Take as many runs of every slice, evenly spread: float64 ``[slices, K]``."""
+    """Take as many runs of every slice, evenly spread, so that each round counts the same.
+
+    Returns:
+        float64 ``[slices, K]``, K at most 200.
+    """
     count = min(_MOST, *(len(piece) for piece in slices))
     return np.stack([piece[np.arange(count) * len(piece) // count] for piece in slices])
 

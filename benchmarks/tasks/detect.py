@@ -31,6 +31,7 @@ from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
 from benchmarks.readers import Row
 from benchmarks.tasks.boxes import Matched, average_precision, match
+from benchmarks.tasks.groups import few
 from edge.errors import DataError, MissingInput
 from edge.frames import Frame
 from edge.results import Detection
@@ -175,9 +176,9 @@ def _measures(judged: list[_Picture]) -> dict[str, Measure]:
         "precision": tied_share(right, [u for p in judged for u in p.tied(len(p.at_work.right))]),
         "average_precision": average_precision([p.at_all for p in judged]),
     }
-    for part in sorted({p.part for p in judged if p.at_work.faces} - {""}):
+    for part in few(p.part for p in judged if p.at_work.faces):
         measures[f"recall_{part}"] = _recall([p for p in judged if p.part == part])
-    labels = sorted({label for p in judged for label in p.labels} - {""})
+    labels = few(label for p in judged for label in p.labels)
     for label in labels if len(labels) > 1 else []:
         measures[f"recall_{label}"] = _recall(judged, label)
     noses = sum(p.noses for p in judged)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from edge.errors import DataError
 
-__all__ = ["by_group", "gender_of", "person_of", "row_groups"]
+__all__ = ["by_group", "few", "gender_of", "person_of", "row_groups"]
 
 _Item = TypeVar("_Item")
 _Measure = TypeVar("_Measure")
@@ -18,8 +19,16 @@ _COLUMNS = {"sex": "sex", "gender": "sex", "race": "race", "pose": "pose"}
 _GENDERS = {"f": "female", "m": "male"}
 #: First year of each group of ages, as the pack ``faces`` counts them.
 _AGES = (0, 3, 10, 18, 30, 45, 60)
+#: A column with more names than this is no grouping, and none of them has a figure of its own.
+_MOST_NAMES = 20
 #: Columns that say who a picture shows, the best first.
 _PEOPLE = ("person", "subject", "group")
+
+
+def few(names: Iterable[str]) -> list[str]:
+    """Return the different names, sorted and none empty; none at all where they are too many."""
+    found = sorted(set(names) - {""})
+    return found if len(found) <= _MOST_NAMES else []
 
 
 def gender_of(text: str) -> str:
@@ -53,7 +62,7 @@ def by_group(
     groups: Sequence[Mapping[str, str]],
     measure: Callable[[list[_Item]], _Measure],
 ) -> Iterator[tuple[str, _Measure]]:
-    """Measure every group by itself, where there are at least two of its kind.
+    """Measure every group by itself, where there are at least two of its kind, and not too many.
 
     Args:
         items: what was judged.
@@ -63,17 +72,21 @@ def by_group(
     Yields:
         Name such as ``sex_female`` and the figure.
     """
-    found = sorted({pair for mine in groups for pair in mine.items()}, key=_in_order)
-    for kind, name in found:
-        if sum(other == kind for other, _ in found) > 1:
-            mine = [i for i, g in zip(items, groups, strict=True) if g.get(kind) == name]
-            yield f"{kind}_{name}", measure(mine)
+    names: dict[str, set[str]] = defaultdict(set)
+    for mine in groups:
+        for kind, name in mine.items():
+            names[kind].add(name)
+    for kind in sorted(names):
+        found = few(names[kind])
+        for name in sorted(found, key=_first_year) if len(found) > 1 else []:
+            chosen = [i for i, g in zip(items, groups, strict=True) if g.get(kind) == name]
+            yield f"{kind}_{name}", measure(chosen)
 
 
-def _in_order(pair: tuple[str, str]) -> tuple[str, int, str]:
-    kind, name = pair
+def _first_year(name: str) -> int:
+    """Return the first year of a group of ages; 0 for every other name."""
     start = name.split("_")[0]
-    return kind, int(start) if kind == "age" and start.isdecimal() else 0, name
+    return int(start) if start.isascii() and start.isdecimal() else 0
 
 
 def _age_group(row: Mapping[str, str]) -> str:

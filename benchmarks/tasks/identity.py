@@ -2,7 +2,8 @@
 
 Measures:
     accuracy           10-fold: each pair is judged with the threshold best on the other folds
-    threshold          lowest similarity that accepts no more than the wanted share of strangers
+    threshold          lowest similarity that accepts no more than the wanted share of strangers,
+                       which the detail ``far`` names
     eer                equal error rate
     accuracy_<kind>    as ``accuracy``, over pairs of one kind
     accuracy_<group>   over pairs of which both belong to one group: ``accuracy_sex_female``
@@ -34,18 +35,18 @@ from benchmarks.figures import Figures, Measure, resampled, tied_share
 from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
 from benchmarks.readers import Row
-from benchmarks.tasks.groups import by_group, person_of, row_groups
+from benchmarks.tasks.groups import by_group, few, person_of, row_groups
 from benchmarks.tasks.people import Pair, read_pairs
 from benchmarks.tasks.roc import Roc, verification_hits
 from edge.frames import Frame
 from edge.results import Detection, MaskState
 
-__all__ = ["FALSE_ACCEPT", "Embedder", "evaluate"]
+__all__ = ["Embedder", "evaluate"]
 
-#: The wanted share of different pairs that are accepted, unless another is asked for.
-FALSE_ACCEPT = 0.001
-#: Those that every run reports, as ``tar_at_far`` names them.
+#: Shares of different pairs accepted that every run reports, as ``tar_at_far`` names them.
 _FALSE_ACCEPTS = (0.01, 0.001)
+#: What ``threshold`` is for unless a share is asked for: the first that the pairs can tell.
+_WANTED = (0.001, 0.01, 0.1)
 
 #: Turns the face of a frame into a direction, float32 ``[D]`` of length 1.
 _Embed = Callable[[Frame, Detection], NDArray[np.float32]]
@@ -90,7 +91,7 @@ def evaluate(
     pack: Pack,
     *,
     split: str | None = None,
-    false_accept: float = FALSE_ACCEPT,
+    false_accept: float | None = None,
     limit: int | None = None,
     follow: Follow = unwatched,
 ) -> Figures:
@@ -100,7 +101,8 @@ def evaluate(
         embedder: under test.
         pack: has ``pairs.csv``, or people, see ``people.read_pairs``.
         split: of the pack; all of it unless named.
-        false_accept: the share of different pairs that ``threshold`` may accept, 0..1.
+        false_accept: the share of different pairs that ``threshold`` may accept, 0..1; 0.001
+            unless given, or 0.01 or 0.1 where so few pairs cannot tell less.
         limit: at most so many pairs, evenly spread.
         follow: sees every picture go by.
 
@@ -114,7 +116,10 @@ def evaluate(
     wanted = sorted({name for pair in pairs for name in (pair.a, pair.b)})
     embeddings = {name: embedder.embed(pack, rows[name]) for name in follow(wanted)}
     similarity = np.array([float(embeddings[p.a] @ embeddings[p.b]) for p in pairs])
-    measures, accepts = _measures(pairs, rows, similarity, false_accept, pack.has_classes)
+    roc = Roc(similarity, [pair.same for pair in pairs])
+    if false_accept is None:
+        false_accept = next((far for far in _WANTED if roc.tells(far)), _WANTED[0])
+    measures, accepts = _measures(pairs, rows, similarity, roc, false_accept, pack.has_classes)
     return Figures(
         task="identity",
         data=f"{pack.name}/{split or 'pairs'}",
@@ -137,6 +142,7 @@ def _measures(
     pairs: Sequence[Pair],
     rows: Mapping[str, Row],
     similarity: NDArray[np.float64],
+    roc: Roc,
     false_accept: float,
     has_classes: bool,
 ) -> tuple[dict[str, Measure], dict[str, Measure]]:
@@ -145,7 +151,7 @@ def _measures(
     hits = verification_hits(similarity, same, [pair.fold for pair in pairs])
     who = {n: row["label"] if has_classes else person_of(row) for n, row in rows.items()}
     people = [tuple(sorted({who[pair.a], who[pair.b]})) for pair in pairs]
-    roc, drawn = Roc(similarity, same), _Drawn(people)
+    drawn = _Drawn(people)
 
     def accuracy(chosen: list[int]) -> Measure:
         ties = [(people[i] * 2)[:2] for i in chosen]
@@ -167,7 +173,7 @@ def _measures(
         ),
     }
     kinds = [_kind(pair, rows) for pair in pairs]
-    for kind in sorted(set(kinds) - {""}):
+    for kind in few(kinds):
         measures[f"accuracy_{kind}"] = accuracy([i for i in every if kinds[i] == kind])
     for name, measure in by_group(every, [_groups(pair, rows) for pair in pairs], accuracy):
         measures[f"accuracy_{name}"] = measure

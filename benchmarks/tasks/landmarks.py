@@ -25,7 +25,7 @@ from benchmarks.faces import FaceFinder, chosen_split, spread
 from benchmarks.figures import Figures, Measure, mean, tied_share
 from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
-from benchmarks.tasks.groups import by_group, person_of, row_groups
+from benchmarks.tasks.groups import by_group, few, person_of, row_groups
 from edge.errors import DataError, MissingInput
 from edge.frames import Frame
 from edge.results import Detection
@@ -35,6 +35,8 @@ __all__ = ["evaluate"]
 #: Outer corners of the eyes among the 68 points and among the 29.
 _EYES_68, _EYES_29 = (36, 45), (8, 9)
 _FAILED = 0.1
+#: Eyes nearer than this are one point, and nothing can be measured by them.
+_LEAST_EYES_PX = 1.0
 
 #: Reckons the error of a face from its 68 points.
 _Truth = Callable[[NDArray[np.float32]], float]
@@ -82,7 +84,7 @@ def evaluate(
 
     every = list(range(len(chosen)))
     measures = {"nme": nme(every)}
-    for source in sorted({row.get("source", "") for row in chosen} - {""}):
+    for source in few(row.get("source", "") for row in chosen):
         measures[f"nme_{source}"] = nme([i for i in every if chosen[i].get("source") == source])
     for name, measure in by_group(every, [row_groups(row) for row in chosen], nme):
         measures[f"nme_{name}"] = measure
@@ -100,7 +102,7 @@ def evaluate(
 
 def _truths_68(pack: Pack) -> Mapping[str, _Truth]:
     points, names = _points(pack, "points68", 68)
-    return {name: _truth(p, np.arange(68), np.arange(68), _EYES_68)
+    return {name: _truth(name, p, np.arange(68), np.arange(68), _EYES_68)
             for name, p in zip(names, points, strict=True)}  # fmt: skip
 
 
@@ -115,13 +117,15 @@ def _truths_29(pack: Pack) -> Mapping[str, _Truth]:
             np.array([int(row[key]) for row in partners]) for key in ("i29", "i68a", "i68b")
         )
         partnered = points[:, i29]
+        if not all(((0 <= i) & (i < 68)).all() for i in (a68, b68)):
+            raise IndexError("beyond the 68")
     except (KeyError, ValueError, IndexError) as error:
         raise DataError(
             f"{pack.folder / 'map29.csv'}: no such point: {error}", code="pack.points"
         ) from error
     eyes = points[:, _EYES_29]
     return {
-        name: _truth(np.concatenate([p, e]), a68, b68, (len(p), len(p) + 1))
+        name: _truth(name, np.concatenate([p, e]), a68, b68, (len(p), len(p) + 1))
         for name, p, e in zip(names, partnered, eyes, strict=True)
     }
 
@@ -129,12 +133,26 @@ def _truths_29(pack: Pack) -> Mapping[str, _Truth]:
 def _points(pack: Pack, stem: str, count: int) -> tuple[NDArray[np.float64], list[str]]:
     arrays = pack.arrays(stem)
     names, points = [str(n) for n in arrays.get("names", ())], arrays.get("points")
-    if points is None or points.ndim != 3 or points.shape[:2] != (len(names), count):
-        raise DataError(f"{pack.folder / stem}.npz: no {count} points a name", code="pack.points")
-    return points[..., :2].astype(np.float64), names
+    where = f"{pack.folder / stem}.npz"
+    if (
+        points is None
+        or points.dtype.kind not in "fiu"
+        or points.ndim != 3
+        or points.shape[:2] != (len(names), count)
+        or points.shape[2] < 2
+    ):
+        raise DataError(f"{where}: no {count} points a name", code="pack.points")
+    flat = points[..., :2].astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(flat).all((1, 2)))
+    if len(bad):
+        raise DataError(
+            f"{where}: points of {names[int(bad[0])]!r} are not finite", code="pack.points"
+        )
+    return flat, names
 
 
 def _truth(
+    name: str,
     points: NDArray[np.float64],
     first: NDArray[np.intp],
     second: NDArray[np.intp],
@@ -144,8 +162,11 @@ def _truth(
     distance = float(np.linalg.norm(points[eyes[0]] - points[eyes[1]]))
 
     def error(found: NDArray[np.float32]) -> float:
+        if distance < _LEAST_EYES_PX:
+            raise DataError(f"the points of {name!r} have both eyes in one place",
+                            code="pack.points")  # fmt: skip
         partner = (found[first] + found[second]) / 2
         gaps = np.linalg.norm(partner - points[: len(first)], axis=1)
-        return float(gaps.mean()) / max(distance, 1e-6)
+        return float(gaps.mean()) / distance
 
     return error

@@ -22,7 +22,7 @@ from benchmarks.figures import Figures, Measure, tied_share
 from benchmarks.follow import Follow, unwatched
 from benchmarks.packs import Pack
 from benchmarks.tasks.classes import Answer, accuracy, confusion, macro_f1, recalls, right_label
-from benchmarks.tasks.groups import by_group, person_of, row_groups
+from benchmarks.tasks.groups import by_group, few, person_of, row_groups
 from edge.stages import MaskStage
 from edge.stages.mask import STATES
 
@@ -113,7 +113,7 @@ def _measures(judged: list[_Judged]) -> dict[str, Measure]:
     }
     if drawn:
         measures["accuracy_drawn"] = accuracy(drawn)
-    for source in sorted({j.source for j in two} - {""}):
+    for source in few(j.source for j in two):
         measures[f"accuracy_{source}"] = _accuracy2([j for j in two if j.source == source])
     measures |= recalls(real, STATES)
     for name, measure in by_group(two, [j.answer.groups for j in two], _accuracy2):

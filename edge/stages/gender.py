@@ -5,24 +5,15 @@ A guess from a picture, no fact about a person: a bundle may leave it out altoge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edge.contract import Contract
 from edge.engines.base import Engine
+from edge.results import Gender
 from edge.stages.base import Stage, check_labels, likeliest
 
-__all__ = ["GENDERS", "Gender", "GenderStage"]
+__all__ = ["GENDERS", "GenderStage"]
 
 #: What the labels can be; the contract says in which order.
 GENDERS = ("female", "male")
-
-
-@dataclass(frozen=True, slots=True)
-class Gender:
-    """``label`` is one of ``GENDERS``; ``score`` its probability."""
-
-    label: str
-    score: float
 
 
 class GenderStage(Stage[Gender]):

@@ -141,6 +141,9 @@ def test_false_accepts_that_few_pairs_cannot_tell_are_null(
     assert report["tar_at_far_ci95"]["0.001"] == [None, None]
     assert report["tar_at_far"]["0.1"] == 0.0  # the null network says the same of all pairs
     assert (report["far"], report["threshold"]) == (0.1, pytest.approx(0, abs=1e-9))
+    assert _run(capsys, bundle, "identity", tmp_path)["far"] == 0.1  # the least that 30 can tell
+    report = _run(capsys, bundle, "identity", tmp_path, "--far", "0.01")
+    assert (report["far"], report["threshold"]) == (0.01, None)
 
 
 def test_identity_of_a_real_network_is_told(

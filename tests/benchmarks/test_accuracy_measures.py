@@ -20,7 +20,7 @@ from benchmarks.metrics import (
 )
 from benchmarks.tasks.boxes import Matched, average_precision, match
 from benchmarks.tasks.classes import Answer, accuracy, confusion, macro_f1
-from benchmarks.tasks.groups import by_group, row_groups
+from benchmarks.tasks.groups import by_group, few, row_groups
 from edge.errors import DataError
 
 LABELS = ("a", "b", "c")
@@ -152,6 +152,13 @@ def test_groups_stand_apart_where_there_are_two() -> None:
     found = dict(by_group([10, 20, 30], groups, sum))
     assert found == {"age_3_9": 20, "age_60_up": 10}
     assert list(found) == ["age_3_9", "age_60_up"]  # by years, not by letters
+
+
+def test_a_column_of_free_text_is_no_grouping() -> None:
+    assert few(["b", "", "a", "a"]) == ["a", "b"]
+    assert few(str(i) for i in range(1000)) == []
+    groups = [{"race": str(i)} for i in range(1000)]
+    assert list(by_group(range(1000), groups, sum)) == []
 
 
 # Boxes

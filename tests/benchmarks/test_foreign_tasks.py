@@ -72,7 +72,12 @@ def test_landmarks_are_judged_by_the_distance_of_the_eyes(tmp_path: Path) -> Non
         ("points68.npz", {"points": np.zeros((2, 67, 3)), "names": np.array(["a", "b"])}),
         ("points68.npz", {"points": np.zeros((1, 68, 3)), "names": np.array(["a", "b"])}),
         ("points68.npz", {"names": np.array(["a", "b"])}),
+        ("points68.npz", {"points": np.zeros((2, 68, 1)), "names": np.array(["a", "b"])}),
+        ("points68.npz", {"points": np.full((2, 68, 2), "x"), "names": np.array(["a", "b"])}),
+        ("points68.npz", {"points": np.full((2, 68, 2), np.nan), "names": np.array(["a", "b"])}),
+        ("points of 'a'", {"points": np.zeros((2, 68, 2)), "names": np.array(["a", "b"])}),
         ("map29.csv", "i29,i68a,i68b\n29,0,0\n"),
+        ("map29.csv", "i29,i68a,i68b\n0,0,68\n"),
         ("map29.csv", "i29,i68a,i68b\nnose,0,0\n"),
         ("map29.csv", "i29,i68a\n0,0\n"),
     ],
@@ -82,7 +87,7 @@ def test_damaged_landmarks_are_refused(tmp_path: Path, name: str, broken: object
     if isinstance(broken, str):
         (folder / name).write_text(broken)
     else:
-        np.savez(folder / name, **broken)
+        np.savez(folder / "points68.npz", **broken)
     with pytest.raises(DataError, match=name.partition(".")[0]):
         landmarks.evaluate(WHOLE, lambda f, d: np.zeros((68, 2), np.float32), Pack.open(folder))
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.metrics import (
     bootstrap_interval,
     cosine,
-    effective_trials,
     psnr,
-    resampled_interval,
     sqnr_db,
     ssim,
     wilson_interval,

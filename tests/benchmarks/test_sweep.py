@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cli import sweep as command
+from benchmarks.cli import main
 from benchmarks.records import Cell, Facts, Merit, SweepRecord, Times, parse_record, read_record
 from benchmarks.sweep import Wish, find_ways, lines, mark_front, page, sweep
 from benchmarks.sweep.pareto import front
 from edge.bundle import Bundle
-from edge.cli.common import Parser, run_command
 from edge.errors import DataError
 from tests.edge.one_face import one_face_bundle
 from tests.edge.test_engines import ONNX, TFLITE, as_float, contract_int8
@@ -29,15 +27,8 @@ SOURCE = "synthetic://?faces=1&frames=2&width=64&height=64"
 
 
 def run(*arguments: str) -> int:
-    """Run ``edge-bench sweep`` as the shell would."""
-
-    def body(argv: Sequence[str]) -> int:
-        parser = Parser(prog="edge-bench")
-        command.add(parser.add_subparsers(required=True))
-        options = parser.parse_args(["sweep", *argv])
-        return int(options.run(options))
-
-    return run_command("edge-bench", body, arguments)
+    """Run ``edge-bench sweep``."""
+    return main(["sweep", *arguments])
 
 
 def two_engines(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from edge.bundle import Bundle, default_bundle
 from edge.contract import TASKS
 from edge.errors import BundleError, MissingInput
 from edge.evidence import Audit, CalibrationRecord, Evidence
-from tests.makers import EVIDENCE, write_bundle
+from tests.makers import EVIDENCE, USUAL, write_bundle
 
 CALIBRATION = {
     "source": "faces",
@@ -46,7 +46,7 @@ def _mask(manifest: Any) -> Any:
 def test_opens(folder: Path) -> None:
     bundle = Bundle.open(folder)
     assert bundle.name == "made-for-tests"
-    assert bundle.tasks == TASKS
+    assert bundle.tasks == USUAL
     assert bundle.digest == hashlib.sha256((folder / "bundle.json").read_bytes()).hexdigest()
     artefact = bundle.artefact("mask")
     assert artefact.content == (folder / "mask.null").read_bytes()

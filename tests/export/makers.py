@@ -34,10 +34,13 @@ pack = "tiny"
 split = "test"
 metric = "{metric}"
 max_drop = {max_drop}
+{tuning}
 [data]
 packs = ["tiny"]
 terms = "made for tests"
 """
+
+TUNING = '[tuning]\npack = "tiny"\nsplit = "{split}"\nmetric = "{metric}"'
 
 _OUTPUT = '[[contract.outputs]]\nmeaning = "{}"\nshape = {}\nstride = {}\n'
 
@@ -83,8 +86,11 @@ def build():
 }
 
 
-def write_recipe(models: Path, task: str, *, max_drop: float = 1.0) -> Path:
-    """Write card and ``net.py`` of a tiny recipe, ``mask`` or ``detect``, without weights."""
+def write_recipe(models: Path, task: str, *, max_drop: float = 1.0, tuning: str = "") -> Path:
+    """Write card and ``net.py`` of a tiny recipe, ``mask`` or ``detect``, without weights.
+
+    ``tuning`` is a split of the pack, for mixed precision.
+    """
     folder = models / task
     folder.mkdir(parents=True)
     if task == "mask":
@@ -96,7 +102,7 @@ def write_recipe(models: Path, task: str, *, max_drop: float = 1.0) -> Path:
         labels, kind, metric = [], "frame", "empty_clean"
     card = CARD.format(
         name=task, task=task, labels=labels, kind=kind, outputs=outputs, metric=metric,
-        max_drop=max_drop,
+        max_drop=max_drop, tuning=TUNING.format(split=tuning, metric=metric) if tuning else "",
     )  # fmt: skip
     (folder / "model.toml").write_text(card)
     (folder / "net.py").write_text(_NETS[task])
@@ -104,10 +110,10 @@ def write_recipe(models: Path, task: str, *, max_drop: float = 1.0) -> Path:
 
 
 def write_data(data: Path) -> Path:
-    """Write the pack ``tiny``: 364 training and 12 test pictures, bright or dark, no faces."""
+    """Write the pack ``tiny``: 364 pictures ``train``, 12 ``test``, 8 ``val``; bright or dark."""
     rng = np.random.default_rng(4)
     pictures, rows = {}, []
-    for number in range(376):
+    for number in range(384):
         bright = number % 2
         noise = rng.integers(-40, 40, (40, 40, 3))
         name = f"{number:03}"
@@ -115,7 +121,8 @@ def write_data(data: Path) -> Path:
             np.uint8
         )
         label = "masked" if bright else "unmasked"
-        split = "train" if number < 364 else "test"
-        rows.append({"file": name, "label": label, "split": split})
+        split = "train" if number < 364 else "test" if number < 376 else "val"
+        no_face = dict.fromkeys(("x", "y", "w", "h"), "")
+        rows.append({"file": name, "label": label, "split": split, **no_face})
     write_pack(data / "tiny", pictures, rows)
     return data

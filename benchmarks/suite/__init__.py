@@ -1,0 +1,1 @@
+"""``make bench``: everything that ``edge-bench`` measures on one machine, and its tables."""
