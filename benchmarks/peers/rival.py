@@ -77,7 +77,8 @@ class Rival(Owned):
 
     def close(self) -> None:
         """End the worker; a second call does nothing."""
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
