@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from benchmarks.compare.contest import Contest, Side, StageContest
-from benchmarks.fingerprint import read_conditions, verdict
+from benchmarks.fingerprint import Watch, read_conditions, verdict
 from benchmarks.latency.subjects import PIPELINE, open_subject
 from benchmarks.race import Choice, Turns, paired_quotient, paired_ratio, percentile_of, take_turns
 from edge.frames import Frame
@@ -55,9 +55,10 @@ def compare_choices(
             for choice in (a, b)
         ]
         before = read_conditions()
-        turns = take_turns(both, frames, seconds=seconds, step=step)
+        with Watch() as watch:
+            turns = take_turns(both, frames, seconds=seconds, step=step)
         after = read_conditions(before)
-    unquiet = verdict(before, after, needed=max(a.threads, b.threads))
+    unquiet = verdict(before, after, watch.samples, needed=max(a.threads, b.threads))
     met = [f"both met what made the machine unquiet: {reason}" for reason in unquiet]
     return _judged(turns, (a.name, b.name), subject, met)
 

@@ -136,8 +136,6 @@ def blocks_of(latencies: ArrayLike, *, period: int = 1) -> NDArray[np.float64]:
     if len(values) > _MOST:
         turns = values[: len(values) // period * period].reshape(-1, period)
         values = turns[:: math.ceil(turns.size / _MOST)].ravel()
-    length = max(1, math.isqrt(len(values)))
-    whole = math.ceil(length / period) * period
-    length = whole if len(values) // whole >= 8 else length
+    length = max(period, math.isqrt(len(values)) // period * period)
     count = len(values) // length
     return values[: count * length].reshape(count, length)

@@ -35,14 +35,14 @@ def accuracy_section(named: Named[AccuracyRecord]) -> str:
         cards.append(("date", moment_text(record.date)))
     return (
         f"<section><h2>{safe(named.name)}</h2>{fact_cards(cards)}<h3>Figures</h3>"
-        + figure("Shares with their 95 % intervals", shares_plot(record))
+        + figure("Figures from 0 to 1, with their 95 % intervals", shares_plot(record))
         + table(("figure", "value", "95 %", "n"), rows)
         + "</section>"
     )
 
 
 def shares_plot(record: AccuracyRecord) -> str:
-    """Draw the figures that are shares, 0 to 1, each with its interval.
+    """Draw the figures that lie between 0 and 1, each with its interval.
 
     Returns:
         One ``<svg>`` element; empty without such figures.
@@ -74,4 +74,4 @@ def shares_plot(record: AccuracyRecord) -> str:
             f'<circle cx="{field.at(f.value):.1f}" cy="{y:.1f}" r="5" fill="{colour(0)}"/></g>'
             + field.text(field.left - 8, y + 4, name[:32], "end strong")
         )
-    return field.svg("Shares with their 95 % intervals", parts)
+    return field.svg("Figures from 0 to 1, with their 95 % intervals", parts)

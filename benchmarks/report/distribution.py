@@ -66,7 +66,7 @@ def ecdf_plot(records: Sequence[Named[LatencyRecord]], *, width: int = 560) -> s
         shares = np.unique(np.linspace(0, len(ms) - 1, min(_POINTS, len(ms))).astype(int))
         points = [(float(ms[k]), 100 * (k + 1) / len(ms)) for k in shares]
         parts.append(
-            f'<g class="hit"><title>{safe(named.name)}</title>{field.line(points, colour(i))}</g>'
+            f'<g class="hit"><title>{safe(named.label)}</title>{field.line(points, colour(i))}</g>'
         )
     if len(known) == 1:
         parts += _marks(field, known[0][1].record, field.foot - 34)

@@ -21,6 +21,11 @@ class Named(Generic[_Record]):
     name: str
     record: _Record
 
+    @property
+    def label(self) -> str:
+        """The name as a plot has it: an invalid run says so wherever it is drawn."""
+        return self.name if getattr(self.record, "valid", True) else f"{self.name} (INVALID)"
+
 
 def name_all(paths: Sequence[Path], records: Sequence[Record]) -> list[Named[Record]]:
     """Name every result by its file; by its whole path where two files have one name."""

@@ -70,7 +70,7 @@ def _together(results: Sequence[Named[LatencyRecord]]) -> str:
         return ""
     rows = [latency_row(result) for result in results]
     kinds = ["" if result.record.valid else "weak" for result in results]
-    keys = legend((colour(i), result.name) for i, result in enumerate(results))
+    keys = legend((colour(i), result.label) for i, result in enumerate(results))
     bad = [result.name for result in results if not result.record.valid]
     said = note("Marked invalid, and not to be compared:", "bad", bad) if bad else ""
     return (

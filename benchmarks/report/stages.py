@@ -13,7 +13,7 @@ __all__ = ["results_legend", "results_plot", "stage_legend", "stage_plot"]
 
 _PARTS = ("pre-processing", "inference", "post-processing")
 _ROW, _BAR = 30, 18
-_LEFT = 128
+_LEFT = 168
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def results_plot(records: Sequence[Named[LatencyRecord]]) -> str:
     names = _stage_names(records)
     stacks = [
         _Stack(
-            named.name,
+            named.label,
             tuple(
                 (stage.total_ms, colour(names.index(name)), name)
                 for name, stage in named.record.stages.items()
@@ -110,6 +110,6 @@ def _bar(field: Field, number: int, stack: _Stack) -> str:
             f'<rect class="hit" x="{left:.2f}" y="{top}" width="{max(right - left, 0.0):.2f}" '
             f'height="{_BAR}" fill="{shade}"><title>{safe(said)}</title></rect>'
         )
-    name = field.text(field.left - 8, middle, stack.name[:22], "end strong")
+    name = field.text(field.left - 8, middle, stack.name[-26:], "end strong")
     total = field.text(field.at(at) + 6, middle, f"{number_text(stack.total, digits=3)} ms")
     return f"{name}{''.join(pieces)}{total}"

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fingerprint import read_conditions, take_fingerprint, verdict
+from benchmarks.fingerprint import Watch, read_conditions, take_fingerprint, verdict
 from benchmarks.latency.subjects import PIPELINE, Answer
 from benchmarks.metrics import Interval
 from benchmarks.race import Statistic, drawn, percentile_of
@@ -59,22 +59,12 @@ def sweep(
     Raises:
         EdgeError: a way does not open although its engine is installed, or fails.
     """
-    missing: dict[int, str] = {}
-    slices: list[list[list[Answer]]] = [[] for _ in ways]
     before = read_conditions()
-    for number in range(rounds):
-        order = range(len(ways)) if number % 2 == 0 else reversed(range(len(ways)))
-        for index in order:
-            if index in missing:
-                continue
-            step(f"round {number + 1} of {rounds}, {_name(ways[index].cell)}")
-            try:
-                slices[index].append(_slice(ways[index], frames, seconds / rounds, number))
-            except UnavailableError as error:
-                missing[index] = error.what
+    with Watch() as watch:
+        slices, missing = _rounds(ways, frames, seconds / rounds, rounds, step)
     after = read_conditions(before)
     needed = max(way.cell.threads for way in ways)
-    reasons = verdict(before, after, needed=needed)
+    reasons = verdict(before, after, watch.samples, needed=needed)
     cells = [
         replace(way.cell, unavailable=missing[i]) if i in missing else _timed(way.cell, slices[i])
         for i, way in enumerate(ways)
@@ -89,6 +79,33 @@ def sweep(
         invalid=reasons,
         fingerprint=_machine(),
     )
+
+
+def _rounds(
+    ways: Sequence[Way],
+    frames: Sequence[Frame],
+    seconds: float,
+    rounds: int,
+    step: Callable[[str], None],
+) -> tuple[list[list[list[Answer]]], dict[int, str]]:
+    """Give every way a slice of so many seconds in every round.
+
+    Returns:
+        By way its slices; and by number the ways whose engine is not installed, with the reason.
+    """
+    slices: list[list[list[Answer]]] = [[] for _ in ways]
+    missing: dict[int, str] = {}
+    for number in range(rounds):
+        order = range(len(ways)) if number % 2 == 0 else reversed(range(len(ways)))
+        for index in order:
+            if index in missing:
+                continue
+            step(f"round {number + 1} of {rounds}, {_name(ways[index].cell)}")
+            try:
+                slices[index].append(_slice(ways[index], frames, seconds, number))
+            except UnavailableError as error:
+                missing[index] = error.what
+    return slices, missing
 
 
 def _slice(way: Way, frames: Sequence[Frame], seconds: float, number: int) -> list[Answer]:

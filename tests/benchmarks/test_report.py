@@ -106,6 +106,8 @@ def test_an_invalid_run_is_marked_wherever_it_stands() -> None:
     assert "1 of 2 INVALID" in text
     assert "throttled: under-voltage" in text
     assert "not to be compared" in text
+    drawn = ["".join(svg.itertext()) for svg in _svgs(text)]
+    assert any("bad (INVALID)" in words for words in drawn)
     tables = markdown(results)
     assert re.search(r"^\| bad \|.*\| INVALID \|", tables, re.M)
     assert "**bad is invalid**: throttled: under-voltage." in tables
