@@ -79,8 +79,8 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the task, print its figures, and write them where a file is named."""
     from benchmarks.figures_text import figures_text
+    from benchmarks.records import write_record
     from edge.errors import OutputError, UsageError
-    from edge.files import write_whole
 
     if options.far is not None and options.task != "identity":
         raise UsageError("--far is for the task identity", code="usage")
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     report = {"schema": SCHEMA, "kind": "accuracy", **figures.to_json()}
     report |= _circumstances(options, bundle)
     if options.out is not None:
-        write_whole(options.out, (json.dumps(report, indent=1) + "\n").encode())
+        write_record(options.out, "accuracy", report)
     print(json.dumps(report) if options.json else figures_text(figures))
     return 0
 

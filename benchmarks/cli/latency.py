@@ -102,6 +102,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Time the subject and print its figures."""
+    from benchmarks.records import write_record
+
     settings, baseline = _settings(options), _baseline(options.against)
     result = _measure(options, settings)
     report = {"schema": SCHEMA, **result.to_json()}
@@ -109,9 +111,7 @@ def run(options: argparse.Namespace) -> int:
     if held is not None:
         report["against"] = held.to_json()
     if options.out is not None:
-        from edge.files import write_whole
-
-        write_whole(options.out, (json.dumps(report) + "\n").encode())
+        write_record(options.out, "latency", report)
     print(json.dumps(report) if options.json else latency_text(result))
     if held is not None:
         if not options.json:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cli.common import PROGRAM, SCHEMA, Commands, open_bundle, print_object
+from benchmarks.cli.common import PROGRAM, Commands, open_bundle, print_object
 from edge.cli.common import Progress, positive_number, say, whole_number
 
 if TYPE_CHECKING:
@@ -54,9 +53,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare, and print what was found."""
     from benchmarks.latency.measure import hold_frames
+    from benchmarks.records import write_record
     from benchmarks.scaling.measure import measure_scaling
     from edge.bundle import default_bundle
-    from edge.files import write_whole
     from edge.sources import open_source
 
     with open_source(options.source, report=lambda fault: say(PROGRAM, fault)) as source:
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     progress.clear()
     report = scaling.to_json()
     if options.out is not None:
-        write_whole(options.out, (json.dumps({"schema": SCHEMA, **report}) + "\n").encode())
+        write_record(options.out, "scaling", report)
     if options.json:
         print_object(report)
     else:
