@@ -29,6 +29,7 @@ EXPORT = [
         "ai-edge-quantizer==0.10.0",
         "onnx>=1.17",
         "onnxruntime>=1.17",
+        "rich>=13.7",
         "safetensors>=0.4",
     )
 ]
@@ -65,6 +66,7 @@ setup(
             "onnxruntime>=1.17",
             "pytest>=8.2",
             "pytest-randomly>=3.15",
+            "rich>=13.7",
             "ruff>=0.17,<0.18",
             "scikit-image>=0.22",
             "setuptools>=65",

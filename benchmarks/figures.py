@@ -17,12 +17,21 @@ from benchmarks.metrics import (
     wilson_interval,
 )
 
-__all__ = ["Figures", "Measure", "mean", "resampled", "share", "tied_share"]
+__all__ = ["Figures", "Measure", "better_when_smaller", "mean", "resampled", "share", "tied_share"]
+
+
+#: What the tasks count that falls as a network gets better.
+_ERRORS = ("eer", "failures", "nme")
+
+
+def better_when_smaller(measure: str) -> bool:
+    """Tell an error from a share of right answers by its name; ``nme_ytf`` is one of a group."""
+    return measure.partition("_")[0] in _ERRORS
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of merit; more is better unless its name says error.
+    """One figure of merit; more is better unless ``better_when_smaller`` says otherwise.
 
     Attributes:
         value: of the figure; NaN where the trials cannot tell.

@@ -38,16 +38,18 @@ def convert(
 ) -> Conversion:
     """Convert one network file; see ``export.making.conversion.convert_source``.
 
+    A card that lies beside the file and names it says what its tensors mean.
+
     Args:
-        path: ``.pt2``, ``.onnx``, ``.keras``, ``.h5``, ``.hdf5``, float ``.tflite``, or the folder
-            of a SavedModel.
+        path: ``.pt2``, ``.onnx``, ``.keras``, ``.h5``, ``.hdf5``, float ``.tflite``, the folder of
+            a SavedModel, or that of a recipe.
         wanted: format (``tflite``, ``onnx``) and precision (``fp32``, ``fp16``, ``dynamic``,
             ``int8``) of each artefact.
         samples: for INT8: pictures, or a network's own inputs, see
             ``export.calibration.samples.given``; the first ``count`` calibrate, some after them are
             compared on.
         count: of them; the least that is enough.
-        pictures: what the inputs mean.
+        pictures: what the inputs mean, where there is no card.
         size_hw: height and width, where the network leaves them open.
         method: of calibration.
         out: folder to write the artefacts and their record into.
@@ -57,21 +59,27 @@ def convert(
             written then.
     """
     from export.calibration.calibrate import HELD_BACK, Draw, given_inputs
+    from export.cards.beside import card_of
     from export.importers.source import find_source
     from export.making.artefacts import Inputs, Request
     from export.making.conversion import convert_source, write_conversion
     from export.program.lowered import Lowered
 
+    card = card_of(Path(path))
+
     def inputs(exact: Lowered) -> Inputs:
-        cards = tuple(pictures)
+        cards = () if card else tuple(pictures)
         if samples is None:
             return Inputs(pictures=cards)
         draw = Draw(count=count, minimum=count, method=method)
-        drawn = given_inputs(samples, exact.told(cards).contract, draw)
+        told = exact if card else exact.told(cards)
+        drawn = given_inputs(samples, told.contract, draw)
         return Inputs(drawn.samples, drawn.held_back[:HELD_BACK], cards, drawn.manifest)
 
     request = Request(wanted=tuple(wanted), method=method)
-    done = convert_source(find_source(Path(path), size_hw=size_hw), request, inputs=inputs)
+    done = convert_source(
+        find_source(Path(path), card=card, size_hw=size_hw), request, inputs=inputs
+    )
     if out is not None:
         write_conversion(done, Path(out))
     return done
@@ -104,4 +112,4 @@ def verify(
     from edge.bundle import Bundle
     from export.gate.check import check_bundle
 
-    return list(check_bundle(Bundle.open(bundle), models, data, limit=limit))
+    return [str(found) for found in check_bundle(Bundle.open(bundle), models, data, limit=limit)]

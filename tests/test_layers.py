@@ -17,7 +17,7 @@ MEASURING = tuple(
     f"benchmarks.{part}"
     for part in (
         *("anatomy", "faces", "figures", "fingerprint", "foreign"),
-        *("metrics", "packs", "readers", "tasks"),
+        *("metrics", "packs", "page", "readers", "tasks"),
     )
 )
 #: Rooms that a room may import besides itself; ``room.module`` opens that part alone.

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.compare.machine import differences
+from benchmarks.figures import better_when_smaller
 from benchmarks.metrics import Interval
-from benchmarks.records import AccuracyRecord, Figure, better_when_smaller
+from benchmarks.records import AccuracyRecord, Figure
 from edge.errors import DataError
 
 __all__ = ["AccuracyContest", "FigureContest", "compare_accuracy"]

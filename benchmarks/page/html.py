@@ -20,18 +20,19 @@ def safe(text: object) -> str:
     return escape(clean(text, most=_MOST))
 
 
-def document(title: str, body: str) -> str:
+def document(title: str, body: str, *, style: str = "") -> str:
     """Return a whole page.
 
     Args:
         title: plain text.
         body: HTML.
+        style: of this page alone, behind what all pages share.
     """
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{safe(title)}</title><style>{STYLE}</style></head><body><main>{body}</main>"
+        f"<title>{safe(title)}</title><style>{STYLE}{style}</style></head><body><main>{body}</main>"
         "</body></html>\n"
     )
 
@@ -101,9 +102,9 @@ def figure(caption: str, svg: str, below: str = "") -> str:
     return f'<figure class="plot"><figcaption>{safe(caption)}</figcaption>{svg}{below}</figure>'
 
 
-def legend(keys: Iterable[tuple[str, str]]) -> str:
-    """Return what each colour means, from (colour, meaning)."""
+def legend(keys: Iterable[tuple[str, str]], *, marks: Iterable[tuple[str, str]] = ()) -> str:
+    """Return what colours mean, from (colour, meaning), and marks, from (class, meaning)."""
     inner = "".join(
         f'<span><i style="background:{shade}"></i>{safe(meaning)}</span>' for shade, meaning in keys
-    )
+    ) + "".join(f'<span><i class="{mark}"></i>{safe(meaning)}</span>' for mark, meaning in marks)
     return f'<p class="legend">{inner}</p>' if inner else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.records.accuracy import AccuracyRecord, Figure, better_when_smaller
+from benchmarks.records.accuracy import AccuracyRecord, Figure
 from benchmarks.records.check import ResultCheck
 from benchmarks.records.facts import Facts
 from benchmarks.records.file import SCHEMA, Record, parse_record, read_record, write_record
@@ -24,7 +24,6 @@ __all__ = [
     "StageMs",
     "SweepRecord",
     "Times",
-    "better_when_smaller",
     "parse_record",
     "read_record",
     "write_record",

@@ -10,16 +10,7 @@ from benchmarks.metrics import Interval
 from benchmarks.records.check import ResultCheck
 from benchmarks.records.facts import Facts
 
-__all__ = ["AccuracyRecord", "Figure", "better_when_smaller"]
-
-#: Figures of merit that fall as a network gets better: ``benchmarks.tasks`` names them.
-_ERRORS = frozenset(["cer", "eer", "equal_error_rate", "nme"])
-
-
-def better_when_smaller(metric: str) -> bool:
-    """Tell an error from a share of right answers by the figure's name."""
-    last = metric.rpartition(".")[2].lower()
-    return last in _ERRORS or "error" in last
+__all__ = ["AccuracyRecord", "Figure"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.records import Cell, better_when_smaller
+from benchmarks.figures import better_when_smaller
+from benchmarks.records import Cell
 
 __all__ = ["front", "mark_front"]
 

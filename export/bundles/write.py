@@ -85,10 +85,19 @@ def write_bundle(
     return replace_folder(out, _files(networks, name, tools))
 
 
-def summary(found: export.inspection.audit.Audit) -> Audit:
-    """Return the part of an audit that goes into a bundle."""
+def summary(found: export.inspection.audit.Audit, means: Sequence[str] = ()) -> Audit:
+    """Return the part of an audit that goes into a bundle.
+
+    Args:
+        found: the audit.
+        means: what was done for INT8 beside rounding.
+    """
     lines = (f"{o.op} {o.name}: {o.precision}, {o.reason}" for o in found.exceptions)
-    return Audit(found.label[:MAX_LINE], tuple(line[:MAX_LINE] for line in lines))
+    return Audit(
+        found.label[:MAX_LINE],
+        tuple(line[:MAX_LINE] for line in lines),
+        tuple(line[:MAX_LINE] for line in means),
+    )
 
 
 def _files(

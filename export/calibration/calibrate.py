@@ -248,7 +248,7 @@ def _drawn(
             hint="take them out: figures on pictures that calibration saw say nothing",
             code="calibration.overlap",
         )
-    found.demand(draw.minimum, where, hint="give more pictures, or ask for a smaller minimum")
+    found.demand(draw.minimum, where, hint="give more pictures, or ask for fewer with --count")
     spare = max(draw.minimum, len(found.inputs) - HELD_BACK)
     return found.part(min(draw.count, spare), source, split, draw.method)
 

@@ -18,6 +18,7 @@ from export.cards.tables import Reader, Table
 
 __all__ = [
     "METHODS",
+    "TRAININGS",
     "Calibration",
     "Card",
     "EvidencePlan",
@@ -31,6 +32,8 @@ _GRID = ("scores", "boxes", "points5")
 _MAX_CARD_BYTES = 1024 * 1024
 #: Ways to take a range from what calibration saw; the first is what a card without one means.
 METHODS = ("minmax", "percentile", "entropy", "mse")
+#: Ways to train that INT8 is the better for.
+TRAININGS = ("quantisation-aware",)
 #: What a card may leave out when nothing is proven with it.
 _NO_PROOF: Mapping[str, Any] = {
     "calibration": {"count": 300},
@@ -84,6 +87,7 @@ class EvidencePlan:
         metric: a figure of the task, see ``benchmarks.tasks``.
         max_drop: how much worse than the float network it may be, in the metric's own unit.
         min_cosine, min_sqnr_db: of the outputs that differ most, on the same inputs.
+        function: of the recipe's ``samples.py``, where that makes the pictures.
     """
 
     pack: str
@@ -92,6 +96,7 @@ class EvidencePlan:
     max_drop: float
     min_cosine: float = -1.0
     min_sqnr_db: float = -1000.0
+    function: str = "evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class Card:
     Attributes:
         folder: of the recipe.
         source: file of the network, beside the card; with ``net.py`` its weights lie there too.
+        training: how the weights were trained, where that was for INT8 and their file cannot say
+            so itself; ``edge-train --qat`` writes it into the file.
         name, task, summary, licence: as written.
         labels, revision, threshold, temperature, crop: go into the contract.
         inputs, outputs: in the order of the network's own arguments and results.
@@ -111,6 +118,7 @@ class Card:
 
     folder: Path
     source: str
+    training: str
     name: str
     task: str
     summary: str
@@ -196,7 +204,7 @@ def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool)
     if not whole:
         raw = {**_NO_PROOF, **raw}
     root = Table(reader, "", {"source": {}, **raw}, known)
-    source = root.table("source", "file")
+    source = root.table("source", "file training")
     contract = root.table("contract", "labels revision threshold temperature crop inputs outputs")
     calibration = root.table("calibration", "pack split count method")
     evidence = root.table("evidence", "pack split metric max_drop min_cosine min_sqnr_db")
@@ -213,6 +221,7 @@ def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool)
     return Card(
         folder=folder,
         source=_plain_name(source),
+        training=source.text("training", allowed=("", *TRAININGS), default=""),
         name=root.text("name"),
         task=task,
         summary=root.text("summary"),
@@ -247,7 +256,11 @@ def _build(reader: Reader, raw: Mapping[str, Any], folder: Path, *, whole: bool)
 def _tuning(root: Table) -> EvidencePlan:
     tuning = root.table("tuning", "pack split metric")
     return EvidencePlan(
-        tuning.text("pack"), tuning.text("split", default=""), tuning.text("metric"), max_drop=0.0
+        tuning.text("pack"),
+        tuning.text("split", default=""),
+        tuning.text("metric"),
+        max_drop=0.0,
+        function="tuning",
     )
 
 

@@ -6,18 +6,18 @@ import json
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import OutputError, UsageError
 from edge.files import write_whole
+from export.cards.beside import CARD
 from export.cards.guess import Guess, Meaning, guess
 from export.cards.look import End, Seen, look
 from export.importers.safety import read_bounded
+from export.importers.shapes import PLANES, is_picture, turned
 
-__all__ = ["CARD", "write_card"]
-
-#: Name of a card.
-CARD = "model.toml"
+__all__ = ["write_card"]
 
 _PROOF = """\
 # Before "edge-export make": on what it is calibrated and proven.
@@ -108,7 +108,7 @@ def card_text(seen: Seen, guessed: Guess) -> str:
         lines += _table("inputs", end, meaning, _sizes(seen))
         lines += _scale(seen, guessed)
     for end, meaning in zip(seen.outputs, guessed.outputs, strict=True):
-        lines += _table("outputs", end, meaning, "")
+        lines += _table("outputs", _placed(seen, end, meaning), meaning, "")
     lines += ["", "[data]", "packs = []", 'terms = "unknown"  # state: of the training data', ""]
     return "\n".join(lines) + "\n" + _PROOF.format(metric=_METRICS[guessed.task])
 
@@ -125,6 +125,13 @@ def _table(key: str, end: End, meaning: Meaning, sizes: str) -> list[str]:
     if meaning.stride:
         lines.append(f"stride = {meaning.stride}  # guessed")
     return lines
+
+
+def _placed(seen: Seen, end: End, meaning: Meaning) -> End:
+    """Give an output that is an image or a map its channels last, where they can be turned."""
+    if seen.turns and meaning.meaning in PLANES and is_picture(end.shape):
+        return replace(end, shape=turned(end.shape))
+    return end
 
 
 def _scale(seen: Seen, guessed: Guess) -> list[str]:

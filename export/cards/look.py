@@ -26,6 +26,8 @@ _KINDS = {
     "keras": "Keras",
     "tflite": "float TFLite",
 }
+#: Formats that are lowered through PyTorch, where an output is turned for nothing.
+_TURNING = ("onnx", "program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Seen:
         files: what has to lie beside the card; the first is the network.
         inputs, outputs: in the order of the float program.
         sizes: where the size was not given by the file, those it was seen to run at, HxW.
+        turns: an output with channels first can be turned when its card says what it is.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class Seen:
     inputs: tuple[End, ...]
     outputs: tuple[End, ...]
     sizes: tuple[str, ...] = ()
+    turns: bool = False
 
 
 def look(path: Path, *, input_hw: tuple[int, int] | None = None) -> Seen:
@@ -75,10 +79,10 @@ def look(path: Path, *, input_hw: tuple[int, int] | None = None) -> Seen:
         return _look_at_recipe(path, input_hw)
     source = find_source(path, size_hw=input_hw)
     reader = {"onnx": _look_at_onnx, "program": _look_at_program}.get(source.kind, _look_at_tflite)
-    kind = _KINDS[source.kind]
+    kind, turns = _KINDS[source.kind], source.kind in _TURNING
     try:
         inputs, outputs = reader(path, input_hw)
-        return Seen(kind, (path,), inputs, outputs)
+        return Seen(kind, (path,), inputs, outputs, turns=turns)
     except ConfigError as error:
         if error.code != "source.open" or input_hw:
             raise
@@ -88,7 +92,7 @@ def look(path: Path, *, input_hw: tuple[int, int] | None = None) -> Seen:
             inputs, outputs = reader(path, (size, size))
         except ConfigError:
             continue
-        return Seen(kind, (path,), inputs, outputs, (f"{size}x{size}",))
+        return Seen(kind, (path,), inputs, outputs, (f"{size}x{size}",), turns)
     raise refusal
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.common import say, whole_number
+from edge.cli.common import whole_number
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from export.calibration.calibrate import Calibrated
     from export.cards.card import TensorCard
+    from export.making.table import Row
     from export.program.lowered import Lowered
 
 __all__ = [
     "PROGRAM",
     "add_artefacts",
     "add_json",
+    "add_means",
     "add_pictures",
     "add_size",
     "add_work",
@@ -27,16 +31,20 @@ __all__ = [
     "picture_card",
     "positive_number",
     "print_json",
-    "progress",
+    "print_table",
     "wanted",
 ]
 
 PROGRAM = "edge-export"
 
 
-def progress(line: str) -> None:
-    """Write one line of progress on standard error."""
-    say(PROGRAM, line)
+def print_table(rows: Sequence[Row]) -> None:
+    """Print the table that an export ends with."""
+    from export.making.table import render
+
+    # Its arrow is not in every terminal's encoding.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(render(rows).encode(encoding, "replace").decode(encoding))
 
 
 def print_json(schema: str, table: dict[str, object]) -> None:
@@ -67,6 +75,16 @@ def add_artefacts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--int8", action="store_true", help="full INT8, or explicit Q/DQ (ONNX)")
     parser.add_argument("--opset", metavar="N", type=int, default=OPSET,
                         help=f"of ONNX files (default: {OPSET})")  # fmt: skip
+
+
+def add_means(parser: argparse.ArgumentParser) -> None:
+    """Add what may be done for INT8 beside rounding, and return how layers may stay float."""
+    parser.add_argument("--equalise", action="store_true", help="even out channels first")
+    parser.add_argument("--correct-bias", action="store_true",
+                        help="take the weights' mean error out of the biases")  # fmt: skip
+    parser.add_argument("--max-drop", metavar="POINTS", type=positive_number,
+                        help="keep layers of INT8 float until the task loses no more, on the "
+                        "card's tuning data")  # fmt: skip
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.cli.common import whole_number
-from edge.errors import EdgeError, UsageError
+from edge.errors import UsageError
 from export.cards.card import METHODS
-from export.cards.names import shorten
 from export.cli.common import (
+    PROGRAM,
     add_artefacts,
     add_json,
+    add_means,
     add_pictures,
     add_size,
     add_work,
-    draw_inputs,
-    picture_card,
     print_json,
-    progress,
+    print_table,
     wanted,
 )
-from export.making.table import Row, render
+from export.progress import open_progress
 
 if TYPE_CHECKING:
-    from export.making.artefacts import Request
+    from export.cli.jobs import Job, Result
 
 __all__ = ["add"]
 
-#: Layers at which two artefacts part, named.
-_NAMED = 3
 _EXAMPLES = """\
 examples:
   edge-export convert network.onnx --out artefacts
   edge-export convert network.onnx --out artefacts --format tflite onnx --half
   edge-export convert emotion.hdf5 --out artefacts --int8 --data pictures --mean 127.5 --std 127.5
+  edge-export convert models/mask --out artefacts --int8 --data data --max-drop 0.5
   edge-export convert *.onnx --out artefacts --imgsz 240x320 --jobs 2
 """
 
@@ -47,22 +42,26 @@ def add(commands: Any) -> None:
     """Add the command to a parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "convert",
-        help="turn a network file into artefacts; no card, no task",
+        help="turn a network file into artefacts; a card is used where there is one",
         description="Convert PyTorch (.pt2), Keras, ONNX or float TFLite files, and compare every "
-        "artefact with the float network in the runtime that will run it.",
+        "artefact with the original in the runtime that will run it. A model.toml beside the file "
+        "says what its tensors mean, and what it is proven on.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path,
+                        help="a network, or the folder of a recipe or of a SavedModel")  # fmt: skip
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="to write into")
+    parser.add_argument("--card", metavar="FILE", type=Path,
+                        help="model.toml of the network (default: the one beside it)")  # fmt: skip
     add_artefacts(parser)
     add_size(parser)
     add_pictures(parser)
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0],
-                        help="how ranges are taken (default: minmax)")  # fmt: skip
-    parser.add_argument("--equalise", action="store_true", help="even out channels first")
-    parser.add_argument("--correct-bias", action="store_true",
-                        help="take the weights' mean error out of the biases")  # fmt: skip
+    parser.add_argument("--limit", metavar="N", type=whole_number,
+                        help="with a card: prove on at most so many pictures")  # fmt: skip
+    parser.add_argument("--method", choices=METHODS,
+                        help="how ranges are taken (default: minmax, or the card's)")  # fmt: skip
+    add_means(parser)
     parser.add_argument("--min-db", metavar="DB", type=float,
                         help="keep layers of INT8 float until the outputs are so near")  # fmt: skip
     parser.add_argument("--jobs", metavar="N", type=whole_number, default=1,
@@ -74,23 +73,32 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from export.making.artefacts import Request
+    jobs = _jobs(options)
+    if options.dry_run:
+        return _plan(jobs)
+    from export.cli.jobs import run_jobs
 
-    request = Request(
-        wanted=wanted(options, "fp32"),
-        method=options.method,
-        opset=options.opset,
-        equalise=options.equalise,
-        correct=options.correct_bias,
-        min_db=options.min_db,
-    )
-    if request.int8 and options.data is None:
-        raise UsageError(
-            "INT8 takes its ranges from real pictures, and there are none",
-            hint="give a folder of them with --data",
-            code="convert.calibration",
-        )
-    names = [path.stem for path in options.files]
+    with open_progress(PROGRAM) as progress:
+        results = run_jobs(jobs, options.jobs, progress)
+    return _report(options, results)
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """Return what is to be done with each file.
+
+    Raises:
+        UsageError: the options do not go together, or two files with one another.
+        ConfigError: a card is wrong.
+    """
+    from export.cards.beside import card_of
+    from export.cards.card import read_card
+    from export.cli.jobs import Job
+
+    asked = wanted(options, "fp32")
+    _check(options, any(precision == "int8" for _, precision in asked))
+    card = read_card(options.card, whole=False) if options.card else None
+    jobs = [Job(options, path, card or card_of(path), asked) for path in options.files]
+    names = [job.name for job in jobs]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
@@ -98,75 +106,45 @@ def _run(options: argparse.Namespace) -> int:
                 hint="convert them into different folders",
                 code="convert.names",
             )
-    if options.dry_run:
-        return _plan(options, request)
-    jobs = [(options, path, request) for path in options.files]
-    if options.jobs == 1 or len(jobs) == 1:
-        results = [_convert(*job) for job in jobs]
-    else:
-        # A process of its own for each: the converters are not made for threads.
-        with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-            results = [future.result() for future in [pool.submit(_convert, *j) for j in jobs]]
-    return _report(options, results)
+    return jobs
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """One file: its record and its rows, or why there are none."""
-
-    path: Path
-    record: dict[str, object]
-    rows: tuple[Row, ...]
-    problem: str = ""
-    exit_code: int = 0
-
-
-def _convert(options: argparse.Namespace, path: Path, request: Request) -> _Result:
-    """Convert one file; what is wrong with it leaves the others alone."""
-    from export.importers.source import find_source
-    from export.making.artefacts import Inputs
-    from export.making.conversion import convert_source, write_conversion
-    from export.program.lowered import Lowered
-
-    def inputs(exact: Lowered) -> Inputs:
-        if options.data is None:
-            return Inputs()
-        pictures = picture_card(options, exact)
-        drawn = draw_inputs(options, exact.told(pictures), method=request.method)
-        return Inputs(drawn.samples, drawn.held_back, pictures, drawn.manifest)
-
-    try:
-        done = convert_source(
-            find_source(path, size_hw=options.imgsz),
-            request,
-            inputs=inputs,
-            work=options.work / "convert",
-            say=progress,
+def _check(options: argparse.Namespace, int8: bool) -> None:
+    if options.card and len(options.files) > 1:
+        raise UsageError(
+            "--card: is of one network, and several files are given",
+            hint="lay every card beside its network",
+            code="convert.card",
         )
-        write_conversion(done, options.out)
-        for layer in done.agreement[:_NAMED]:
-            progress(
-                f"{done.source.name}: TFLite and ONNX in INT8 part at {shorten(layer.name, 60)}: "
-                f"{layer.mutual_db:.1f} dB between them, {layer.lost_db:.1f} dB lost there"
-            )
-    except EdgeError as error:
-        return _Result(path, {}, (), str(error), error.exit_code)
-    return _Result(path, done.to_json(), done.rows)
+    if options.min_db is not None and options.max_drop is not None:
+        raise UsageError("--min-db and --max-drop: give one of them", code="convert.mixed")
+    if (options.min_db is not None or options.max_drop is not None) and not int8:
+        raise UsageError(
+            "--min-db and --max-drop keep layers of INT8 float, and no INT8 is wanted",
+            hint="add --int8",
+            code="convert.mixed",
+        )
+    if int8 and options.data is None:
+        raise UsageError(
+            "INT8 takes its ranges from real pictures, and there are none",
+            hint="give a folder of them with --data",
+            code="convert.calibration",
+        )
 
 
-def _plan(options: argparse.Namespace, request: Request) -> int:
-    from export.importers.source import find_source
-
-    for path in options.files:
-        source = find_source(path, size_hw=options.imgsz)
-        for format, precision in request.wanted:
-            file = options.out / f"{source.name}.{precision}.{format}"
-            print(f"{path} ({source.kind}) -> {file}")
+def _plan(jobs: list[Job]) -> int:
+    for job in jobs:
+        source = job.source
+        for format, precision in job.request.wanted:
+            file = job.options.out / f"{source.name}.{precision}.{format}"
+            print(f"{job.path} ({source.kind}) -> {file}")
     return 0
 
 
-def _report(options: argparse.Namespace, results: list[_Result]) -> int:
-    """Print the table; the exit code is the worst file's."""
+def _report(options: argparse.Namespace, results: list[Result]) -> int:
+    """Print the table; the exit code is that of the first file that has one."""
+    from edge.cli.common import say
+
     rows = [row for result in results for row in result.rows]
     if options.json:
         print_json(
@@ -178,8 +156,8 @@ def _report(options: argparse.Namespace, results: list[_Result]) -> int:
             },
         )
     elif rows:
-        print(render(rows))
+        print_table(rows)
     for result in results:
         if result.problem:
-            progress(result.problem)
+            say(PROGRAM, result.problem)
     return next((result.exit_code for result in results if result.exit_code), 0)

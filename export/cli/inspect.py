@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge.errors import GateFailed, UsageError
 from edge.files import write_whole
 from export.cli.common import (
+    PROGRAM,
     add_json,
     add_pictures,
     draw_inputs,
@@ -18,6 +19,8 @@ from export.cli.common import (
     positive_number,
 )
 from export.importers.safety import read_bounded
+from export.inspection.beside import means_beside
+from export.progress import open_progress
 
 if TYPE_CHECKING:
     from export.program.lowered import Lowered, Sample
@@ -69,13 +72,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.exact is not None:
         exact = _open_float(options)
         samples = [real_values(exact.contract.inputs, s) for s in _samples(options, exact)]
-    found = inspect(
-        exact.content if exact else None,
-        content,
-        samples,
-        where=options.file.name,
-        seconds=options.seconds,
-    )
+    with open_progress(PROGRAM) as progress, progress.step(f"{options.file.name}: every layer"):
+        found = inspect(
+            exact.content if exact else None,
+            content,
+            samples,
+            where=options.file.name,
+            seconds=options.seconds,
+            means=means_beside(options.file),
+        )
     if options.html:
         write_whole(options.html, page(found).encode())
     if options.json:

@@ -8,17 +8,24 @@ from typing import Any
 
 from edge.cli.common import whole_number
 from export.cli.common import (
+    PROGRAM,
     add_artefacts,
     add_json,
+    add_means,
     add_work,
-    positive_number,
     print_json,
-    progress,
+    print_table,
     wanted,
 )
-from export.making.table import render
+from export.progress import open_progress
 
-__all__ = ["add"]
+__all__ = ["add", "add_recipes"]
+
+_EXAMPLES = """\
+examples:
+  edge-export make --out trial --data data --only mask --limit 200
+  edge-export make --out trial --data data --only mask --max-drop 0.5 --equalise
+"""
 
 
 def add(commands: Any) -> None:
@@ -27,16 +34,15 @@ def add(commands: Any) -> None:
         "make",
         help="load, lower, quantise, verify all recipes, write a bundle",
         description="Export every recipe of a folder into one bundle, each network proven.",
-        epilog="example:\n  edge-export make --out trial --data data --only mask --limit 200",
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="to write")
     parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="these recipes")
     add_recipes(parser)
     add_artefacts(parser)
+    add_means(parser)
     add_work(parser)
-    parser.add_argument("--max-drop", metavar="POINTS", type=positive_number,
-                        help="keep layers float until INT8 loses no more")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, and stop")
     add_json(parser)
     parser.set_defaults(run=_run)
@@ -64,17 +70,20 @@ def _run(options: argparse.Namespace) -> int:
         limit=options.limit,
         wanted=wanted(options, "int8"),
         opset=options.opset,
+        equalise=options.equalise,
+        correct=options.correct_bias,
         max_points=options.max_drop,
     )
     if options.dry_run:
         for line in plan(options.out, settings):
             print(line)
         return 0
-    made = make(options.out, settings, say=progress)
+    with open_progress(PROGRAM) as progress:
+        made = make(options.out, settings, say=progress)
     if options.json:
         rows = [row.to_json() for row in made.rows]
         print_json("make", {"bundle": str(made.path), "artefacts": rows})
     else:
-        print(render(made.rows))
+        print_table(made.rows)
         print(options.out)
     return 0

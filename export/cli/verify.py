@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from export.cli.common import PROGRAM, add_json, print_json
 from export.cli.make import add_recipes
+from export.progress import open_progress
 
 __all__ = ["add"]
 
@@ -22,6 +24,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path)
     add_recipes(parser)
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 
@@ -29,7 +32,18 @@ def _run(options: argparse.Namespace) -> int:
     from edge.bundle import Bundle
     from export.gate.check import check_bundle
 
-    bundle = Bundle.open(options.bundle)
-    for line in check_bundle(bundle, options.models, options.data, limit=options.limit):
-        print(line)
+    bundle, found = Bundle.open(options.bundle), []
+    try:
+        with open_progress(PROGRAM) as progress:
+            for checked in check_bundle(
+                bundle, options.models, options.data, limit=options.limit, say=progress
+            ):
+                found.append(checked)
+    finally:
+        # What was measured before one failed is a result as well.
+        if options.json:
+            rows = [checked.to_json() for checked in found]
+            print_json("verify", {"bundle": str(options.bundle), "artefacts": rows})
+        for checked in () if options.json else found:
+            print(checked)
     return 0

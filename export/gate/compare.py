@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.figures import Figures
 from benchmarks.metrics import cosine, sqnr_db
@@ -26,7 +27,10 @@ from export.inspection.layers import costliest, layers
 from export.inspection.silent import silent
 from export.program.lowered import ENGINES, Lowered, Sample, real_values, run
 
-__all__ = ["Similarity", "blamed", "compare", "likeness", "prove"]
+__all__ = ["Outputs", "Similarity", "blamed", "compare", "likeness", "prove"]
+
+#: Real values of each output over all inputs, float32 ``[n, ...]``.
+Outputs = Sequence[NDArray[np.float32]]
 
 #: Inputs on which every layer is looked at.
 _LOOKED_AT = 16
@@ -56,8 +60,19 @@ class Similarity:
         return asdict(self)
 
 
-def compare(exact: Lowered, artefact: Lowered, inputs: Sequence[Sample]) -> Similarity:
+def compare(
+    exact: Lowered,
+    artefact: Lowered,
+    inputs: Sequence[Sample],
+    wanted: Outputs | None = None,
+) -> Similarity:
     """Run both networks on the same inputs and compare every output and every layer.
+
+    Args:
+        exact: the float program.
+        artefact: made of it.
+        inputs: that the calibration did not see.
+        wanted: what the outputs are held to; those of the float program where it is None.
 
     Raises:
         GateFailed: the artefact failed in silence: an output is dead or not finite, a bias ran
@@ -65,18 +80,23 @@ def compare(exact: Lowered, artefact: Lowered, inputs: Sequence[Sample]) -> Simi
     """
     if artefact is not exact:
         _refuse_silent(exact, artefact, inputs)
-    return likeness(exact, artefact, inputs)
+    return likeness(run(exact, list(inputs)) if wanted is None else wanted, artefact, inputs)
 
 
-def likeness(exact: Lowered, artefact: Lowered, inputs: Sequence[Sample]) -> Similarity:
-    """Run both networks on the same inputs and compare every output."""
-    samples = list(inputs)
-    wanted, stored = run(exact, samples), run(artefact, samples)
+def likeness(wanted: Outputs, artefact: Lowered, inputs: Sequence[Sample]) -> Similarity:
+    """Run a network and compare every output.
+
+    Args:
+        wanted: real values of each output over all inputs, see ``export.program.lowered.run``.
+        artefact: to run.
+        inputs: that gave them.
+    """
+    stored = run(artefact, list(inputs))
     return Similarity(
         cosine_min=min(cosine(a, b) for a, b in zip(wanted, stored, strict=True)),
         sqnr_db=min(sqnr_db(a, b) for a, b in zip(wanted, stored, strict=True)),
         max_abs=max(float(np.abs(a - b).max()) for a, b in zip(wanted, stored, strict=True)),
-        n=len(samples),
+        n=len(inputs),
     )
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.anatomy.quiet import quiet
 from benchmarks.metrics import sqnr_db
+from edge.contract import Contract, TensorSpec
 from edge.errors import GateFailed, UnavailableError
+from export.cards.card import Card, TensorCard
+from export.importers.load import load_network
+from export.importers.program import open_program
+from export.importers.shapes import turned
 from export.importers.source import Source
-from export.program.lowered import Lowered, Sample, real_values, run
+from export.program.lowered import Sample, real_values
 
-__all__ = ["LEAST_DB", "Run", "fidelity_db", "open_original"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["LEAST_DB", "Run", "fidelity_db", "open_original", "original_outputs"]
 
 #: Sums of float32 in another order stay above 90 dB; below this something was converted wrongly.
 LEAST_DB = 60.0
-_SAMPLES = 4
 #: Of sums of float32 around 1.
 _ROUNDING = 1e-6
 
@@ -28,32 +36,40 @@ _Arrays = tuple[NDArray[np.float32], ...]
 Run = Callable[[_Arrays], _Arrays]
 
 
-def fidelity_db(source: Source, exact: Lowered, samples: Sequence[Sample]) -> float | None:
-    """Run a network in its own framework and as the float program, on the same inputs.
+def original_outputs(
+    source: Source,
+    found: Sequence[NDArray[np.float32]],
+    contract: Contract,
+    samples: Sequence[Sample],
+) -> list[NDArray[np.float32]] | None:
+    """Run a network in its own framework, and hold the float program to it.
 
     Args:
         source: the network.
-        exact: the float program made of it.
-        samples: of which the first few are run.
+        found: each output of the float program over all samples.
+        contract: of the float program.
+        samples: inputs of both.
 
     Returns:
-        Signal to difference in dB, at most 99, of the output that differs most; None where the
-        network was TFLite, or its framework is not installed.
+        Each output over all samples, float32 ``[len(samples), ...]``, with the axes of the float
+        program; None where the network was TFLite or a SavedModel, its framework is not installed
+        or too old for the file, or another size was asked for than the file's own.
 
     Raises:
-        GateFailed: less than ``LEAST_DB``.
+        GateFailed: the float program is less than ``LEAST_DB`` near.
     """
-    opener = _OPENERS.get(source.path.suffix.lower())
-    if opener is None:
-        return None
-    few = list(samples[:_SAMPLES])
     try:
-        original = open_original(source.path)
+        original = _open(source)
+        if original is None:
+            return None
+        rows = [original(_fed(source.card, contract.inputs, sample)) for sample in samples]
     except UnavailableError:
         return None
-    wanted = [original(real_values(exact.contract.inputs, sample)) for sample in few]
-    columns = zip(zip(*wanted, strict=True), run(exact, few), strict=True)
-    decibel = min(_decibel(np.stack(a), b) for a, b in columns)
+    wanted = [
+        np.stack([_like(values, spec.shape) for values in column])
+        for column, spec in zip(zip(*rows, strict=True), contract.outputs, strict=True)
+    ]
+    decibel = fidelity_db(wanted, found)
     if not decibel >= LEAST_DB:
         raise GateFailed(
             f"{source.path}: the float program is {decibel:.1f} dB near the original and "
@@ -61,15 +77,64 @@ def fidelity_db(source: Source, exact: Lowered, samples: Sequence[Sample]) -> fl
             hint="this is a defect of the importer: please report the file",
             code="export.fidelity",
         )
-    return decibel
+    return wanted
 
 
-def _decibel(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """Compare one output; a probability of 1e-5 everywhere is no signal to be measured against."""
-    found = found.reshape(wanted.shape)
-    if np.abs(wanted - found).max() <= _ROUNDING:
-        return 99.0
-    return sqnr_db(wanted, found)
+def fidelity_db(
+    wanted: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.float32]]
+) -> float:
+    """Return signal to difference in dB, at most 99, of the output that differs most.
+
+    A probability of 1e-5 everywhere is no signal to be measured against.
+    """
+    return min(
+        99.0 if np.abs(a - b).max() <= _ROUNDING else sqnr_db(a, b)
+        for a, b in zip(wanted, found, strict=True)
+    )
+
+
+def _fed(
+    card: Card | None, specs: tuple[TensorSpec, ...], sample: Sample
+) -> tuple[NDArray[np.float32], ...]:
+    """Return what the original reads for a sample.
+
+    Means of several channels are an operator in front of the float program, not of the original.
+    """
+    values = real_values(specs, sample)
+    if card is None:
+        return values
+    return tuple(
+        _normalised(array.reshape(real.shape), said) if array.dtype == np.uint8 else real
+        for real, array, said in zip(values, sample, card.inputs, strict=True)
+    )
+
+
+def _normalised(pixels: NDArray[np.uint8], said: TensorCard) -> NDArray[np.float32]:
+    mean, std = np.array(said.mean, np.float32), np.array(said.std, np.float32)
+    return (pixels.astype(np.float32) - mean) / std
+
+
+def _like(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Bring an output of the original into the axes of the float program."""
+    if values.shape != shape and len(shape) == 4 and turned(values.shape) == shape:
+        return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
+    return values.reshape(shape)
+
+
+def _open(source: Source) -> Run | None:
+    """Open a network in its own framework; None where there is none but LiteRT.
+
+    Raises:
+        UnavailableError: the framework is not installed.
+    """
+    if source.kind == "recipe":
+        assert source.card is not None, "find_source gives every recipe its card"
+        return _torch(load_network(source.card))
+    if source.kind == "program":
+        return _torch(open_program(source.path, input_hw=source.size_hw).module)
+    if source.path.suffix.lower() not in _OPENERS:
+        return None
+    return open_original(source.path)
 
 
 def open_original(path: Path) -> Run:
@@ -78,7 +143,7 @@ def open_original(path: Path) -> Run:
     The file must have been read by its importer before: that is what looks for hostile content.
 
     Raises:
-        UnavailableError: the framework is not installed.
+        UnavailableError: the framework is not installed, or too old for the file.
     """
     try:
         with quiet():
@@ -91,13 +156,34 @@ def open_original(path: Path) -> Run:
         ) from error
 
 
+def _torch(network: nn.Module) -> Run:
+    import torch
+
+    def compute(inputs: _Arrays) -> _Arrays:
+        with torch.no_grad():
+            found = network(*map(torch.from_numpy, inputs))
+        return tuple(t.numpy() for t in (found if isinstance(found, (tuple, list)) else (found,)))
+
+    return compute
+
+
 def _onnx(path: Path) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        # A file may be newer than the runtime, whose exceptions have no common base but this.
+        raise UnavailableError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} does not open it: {error}",
+            hint="pip install --upgrade onnxruntime",
+            code="export.framework",
+        ) from error
     initial = {value.name for value in session.get_overridable_initializers()}
     wanted = [value for value in session.get_inputs() if value.name not in initial]
 
@@ -106,6 +192,14 @@ def _onnx(path: Path) -> Run:
             value.name: _placed(array, value.shape)
             for value, array in zip(wanted, inputs, strict=True)
         }
+        for value in wanted:
+            given = feed[value.name].shape
+            fixed = [(n, m) for n, m in zip(value.shape, given, strict=True) if isinstance(n, int)]
+            if any(n != m for n, m in fixed):
+                raise UnavailableError(
+                    f"{path}: takes {list(value.shape)} and was converted for {list(given)}",
+                    code="export.framework",
+                )
         return tuple(session.run(None, feed))
 
     return compute

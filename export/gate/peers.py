@@ -24,6 +24,8 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "identity": ("detect",),
     "identity-masked": ("detect", "mask", "identity"),
     "emotion": ("detect",),
+    "gender": ("detect",),
+    "landmarks": ("detect",),
 }
 
 

@@ -12,6 +12,8 @@ from benchmarks.anatomy.graph import read_graph
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, EdgeError, UnavailableError
 from export.importers.tflite import check_float
+from export.program.affine import fold_affine
+from export.program.fold_enlarge import fold_enlarge
 from export.program.lower import SIGNATURE
 
 __all__ = ["Built", "lower_built", "tensorflow"]
@@ -87,7 +89,8 @@ def lower_built(built: Built, *, input_hw: tuple[int, int] | None, where: str) -
     except Exception as error:
         # Layers, TensorFlow and the converter raise whatever they meet.
         raise _refusal(error, where) from error
-    content = _with_names(content, built, where)
+    content = fold_affine(_with_names(content, built, where), where=where)
+    content = fold_enlarge(content, where=where)
     check_float(read_graph(content, where=where), where=where)
     return content
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-__all__ = ["ChannelsLast", "is_picture", "plane", "turned"]
-
-_CHANNELS = (1, 3, 4)
+__all__ = ["ChannelsLast"]
 
 
 class ChannelsLast(nn.Module):
@@ -38,21 +36,3 @@ class ChannelsLast(nn.Module):
             )
         )
         return results[0] if len(results) == 1 else results
-
-
-def is_picture(shape: tuple[int, ...]) -> bool:
-    """Tell whether a tensor is a picture or a map with channels first: ``[1, C, H, W]``."""
-    return len(shape) == 4 and shape[1] in _CHANNELS
-
-
-def plane(shape: tuple[int, ...]) -> slice | None:
-    """Return where a picture's height and width stand in its shape; None for anything else."""
-    if is_picture(shape):
-        return slice(2, 4)
-    return slice(1, 3) if len(shape) == 4 and shape[3] in _CHANNELS else None
-
-
-def turned(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return an NCHW shape as NHWC."""
-    batch, channels, height, width = shape
-    return batch, height, width, channels

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, UnavailableError
 from export.importers.safety import Archive, parse_json, read_bounded
+from export.importers.shapes import is_picture, outside, plane
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Program:
 
     Attributes:
         module: takes and gives float32. A picture ``[1, C, H, W]`` with 1, 3 or 4 channels is
-            taken, and a map or a picture given for it, as ``[1, H, W, C]``.
+            taken as ``[1, H, W, C]``; everything else, and every output, has the file's own axes.
         inputs, outputs: in the order of its arguments and results.
     """
 
@@ -131,7 +132,7 @@ def _build(
     input_hw: tuple[int, int] | None,
 ) -> Program:
     from export.importers.aten import ExportedNetwork
-    from export.importers.layout import ChannelsLast, is_picture, turned
+    from export.importers.layout import ChannelsLast
     from export.importers.program_graph import read_steps
 
     graph, signature = module["graph"], module["signature"]
@@ -144,16 +145,11 @@ def _build(
     shapes = [_shape(name, values[name], where, input_hw) for name in names]
     found = network.shapes(shapes, where=where)
     pictures = [is_picture(shape) for shape in shapes]
-    maps = [any(pictures) and is_picture(shape) for shape in found]
     return Program(
-        module=ChannelsLast(network, pictures, maps).eval(),
-        inputs=tuple(
-            Port(name, turned(shape) if turn else shape)
-            for name, shape, turn in zip(names, shapes, pictures, strict=True)
-        ),
+        module=ChannelsLast(network, pictures, [False] * len(found)).eval(),
+        inputs=tuple(Port(name, outside(shape)) for name, shape in zip(names, shapes, strict=True)),
         outputs=tuple(
-            Port(name, turned(shape) if turn else shape)
-            for name, shape, turn in zip(_keys(module, results), found, maps, strict=True)
+            Port(name, shape) for name, shape in zip(_keys(module, results), found, strict=True)
         ),
     )
 
@@ -197,8 +193,6 @@ def _shape(
     name: str, value: Mapping[str, Any], where: str, input_hw: tuple[int, int] | None
 ) -> tuple[int, ...]:
     """Fix the sizes of an argument: a batch of 1, and height and width as they are asked for."""
-    from export.importers.layout import plane
-
     if value["dtype"] != _FLOAT32:
         raise ConfigError(
             f"{where}: input {name} is not float32",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from edge.errors import ConfigError, MissingInput, UsageError
 from export.cache import digest, digest_code, digest_files
 from export.cards.card import Card, TensorCard
+from export.importers.shapes import turns
+from export.importers.weights import KINDS as WEIGHTS
+from export.importers.weights import find_weights, training_of
 from export.program.lower import lower_module
 
 if TYPE_CHECKING:
@@ -65,6 +68,18 @@ class Source:
             digest_code("export/importers/*.py", "export/importers/*/*.py"),
         )
 
+    @property
+    def training(self) -> str:
+        """How the weights were trained, where that was for INT8: by their file, or their card.
+
+        Raises:
+            DataError: the file of weights is damaged.
+        """
+        if self.card is None:
+            return ""
+        stored = training_of(find_weights(self.card.folder)) if self.kind == "recipe" else ""
+        return stored or self.card.training
+
     def load(self) -> bytes:
         """Return the float program: a float TFLite file with the signature ``serving_default``.
 
@@ -82,18 +97,25 @@ def find_source(
 ) -> Source:
     """Say what kind of network a path holds, by its name.
 
+    Args:
+        path: a network file or a SavedModel; with a card also the recipe's folder, or its weights.
+        card: what its tensors mean.
+        size_hw: height and width for a network that leaves them open.
+
     Raises:
         MissingInput: there is nothing.
         UsageError: it is no network file.
     """
     if not path.exists():
         raise MissingInput(f"{path}: there is no such file", code="source.missing")
+    if card is not None and (path == card.folder or _is_weights_of(path, card)):
+        return find_source(card.folder / card.source, card=card, size_hw=size_hw)
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
             return Source(path, "keras", size_hw, card)
         raise UsageError(
             f"{path}: is a folder and no SavedModel",
-            hint="name a network file; a recipe is exported by its card: edge-export make",
+            hint="name a network file, or a recipe's folder with its model.toml",
             code="source.kind",
         )
     kind = KINDS.get(path.suffix.lower())
@@ -105,6 +127,24 @@ def find_source(
             code="source.kind",
         )
     return Source(path, kind, size_hw, card)
+
+
+def _is_weights_of(path: Path, card: Card) -> bool:
+    """Tell whether a file holds the weights that a recipe is exported with.
+
+    Raises:
+        UsageError: the recipe is exported with others.
+    """
+    if path.suffix not in WEIGHTS or KINDS.get(Path(card.source).suffix) != "recipe":
+        return False
+    used = find_weights(card.folder)
+    if not path.samefile(used):
+        raise UsageError(
+            f"{path}: the recipe beside it is exported with {used.name}",
+            hint=f"name it weights{path.suffix}, and keep no other there",
+            code="source.kind",
+        )
+    return True
 
 
 def _from_recipe(source: Source) -> bytes:
@@ -120,17 +160,16 @@ def _from_onnx(source: Source) -> bytes:
     from export.importers.onnx import open_onnx
 
     network = open_onnx(source.path, input_hw=source.size_hw)
-    shapes = [tensor.shape for tensor in network.inputs]
-    return lower_module(_normalised(network.module, source.card), shapes, where=str(source.path))
+    module = _as_said(network.module, [o.shape for o in network.outputs], source.card)
+    return lower_module(module, [i.shape for i in network.inputs], where=str(source.path))
 
 
 def _from_program(source: Source) -> bytes:
     from export.importers.program import open_program
 
     network = open_program(source.path, input_hw=source.size_hw)
-    return lower_module(
-        _normalised(network.module, source.card), network.shapes, where=str(source.path)
-    )
+    module = _as_said(network.module, [o.shape for o in network.outputs], source.card)
+    return lower_module(module, network.shapes, where=str(source.path))
 
 
 def _from_keras(source: Source) -> bytes:
@@ -156,9 +195,23 @@ _LOADERS: dict[str, Callable[[Source], bytes]] = {
 }
 
 
-def _normalised(network: nn.Module, card: Card | None) -> nn.Module:
+def _as_said(
+    network: nn.Module, outputs: Sequence[tuple[int, ...]], card: Card | None
+) -> nn.Module:
+    """Make a network take and give what its card says; see ``export.importers.shapes``."""
+    if card is None:
+        return network
+    turned = [turns(shape, said) for shape, said in zip(outputs, card.outputs, strict=False)]
+    if any(turned) and len(outputs) == len(card.outputs):
+        from export.importers.layout import ChannelsLast
+
+        network = ChannelsLast(network, [False] * len(card.inputs), turned)
+    return _normalised(network, card)
+
+
+def _normalised(network: nn.Module, card: Card) -> nn.Module:
     """Put an operator in front of a network whose means differ from channel to channel."""
-    if card is None or not any(map(_apart, card.inputs)):
+    if not any(map(_apart, card.inputs)):
         return network
     from export.importers.channels import Channels
 

@@ -16,18 +16,30 @@ import numpy as np
 
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, DataError, MissingInput
+from export.cards.card import TRAININGS
 from export.importers.pickles import pickled_imports
 from export.importers.safety import Archive, read_bounded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["KINDS", "WEIGHTS", "find_weights", "read_weights"]
+__all__ = [
+    "KINDS",
+    "QUANTISATION_AWARE",
+    "TRAINING",
+    "WEIGHTS",
+    "find_weights",
+    "read_weights",
+    "training_of",
+]
 
 #: File of the weights that our own recipes write beside a card.
 WEIGHTS = "weights.safetensors"
 #: What a file of weights may end in.
 KINDS = (".safetensors", ".pt", ".pth")
+#: Key of a safetensors file's notes that says how its weights were trained, and its one value.
+TRAINING = "training"
+(QUANTISATION_AWARE,) = TRAININGS
 
 #: Where training scripts keep the weights beside counters and optimiser states.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "params")
@@ -104,6 +116,30 @@ def read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
         more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise DataError(f"{path}: {'; '.join(sorted(problems)[:_NAMED])}{more}", code="weights.fit")
     return stored
+
+
+def training_of(path: Path) -> str:
+    """Return how a file says that its weights were trained.
+
+    Returns:
+        ``QUANTISATION_AWARE``, or nothing for a file that does not say so.
+
+    Raises:
+        MissingInput: there is no such file.
+        DataError: it is no safetensors file, though its name says so.
+    """
+    if path.suffix != ".safetensors":
+        return ""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            notes = file.metadata() or {}
+    except FileNotFoundError as error:
+        raise MissingInput(f"{path}: there is no such file", code="source.missing") from error
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: no safetensors file: {error}", code="weights.damaged") from error
+    return QUANTISATION_AWARE if notes.get(TRAINING) == QUANTISATION_AWARE else ""
 
 
 def _misfit(have: Any, want: Tensor) -> str:

@@ -37,6 +37,7 @@ class Inspection:
         activations: those that quantise or delegate badly.
         delegation: pieces, and who was left outside; None for ONNX.
         arena_bytes: most bytes of activations alive at one moment, an estimate; None for ONNX.
+        means: what was done for INT8 beside rounding, as far as anybody says so.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Inspection:
     activations: tuple[Activation, ...]
     delegation: Delegation | None
     arena_bytes: int | None
+    means: tuple[str, ...] = ()
 
     @property
     def total_ms(self) -> float | None:
@@ -81,6 +83,7 @@ class Inspection:
             "bytes": self.size,
             "samples": self.samples,
             "audit": self.audit.to_json(),
+            "means": list(self.means),
             "total_ms": None if total is None else round(total, 4),
             "totals": self.totals,
             "arena_bytes_estimate": self.arena_bytes,
@@ -100,6 +103,7 @@ def inspect(
     where: str,
     seconds: float = 10.0,
     keep_float: frozenset[str] = frozenset(),
+    means: tuple[str, ...] = (),
 ) -> Inspection:
     """Look at an artefact from all sides.
 
@@ -111,6 +115,7 @@ def inspect(
         where: the artefact's name, for messages and in the report.
         seconds: to spend on timing the layers, about; 0 leaves it out.
         keep_float: output tensors of the nodes that were left in float on purpose.
+        means: what was done for INT8 beside rounding, for the report.
 
     Raises:
         DataError: a file cannot be read or run, or there are too few samples.
@@ -140,4 +145,5 @@ def inspect(
         activations=tuple(bad_activations(graph, found)) if graph else (),
         delegation=delegation(artefact_content, where=where) if graph else None,
         arena_bytes=arena_bytes(graph) if graph else None,
+        means=means,
     )

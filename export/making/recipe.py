@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.figures import Figures
 from benchmarks.packs import Pack
-from edge.errors import ConfigError, GateFailed
+from edge.errors import GateFailed
 from edge.evidence import CalibrationRecord, Evidence
 from export.bundles.write import Proven, ProvenArtefact, artefact_file, summary
 from export.cache import Cache, digest, digest_files
 from export.calibration.calibrate import Calibrated, sample_inputs
-from export.calibration.ranges import Ranges
 from export.cards.card import Card
 from export.gate.compare import Similarity, blamed, compare, prove
-from export.gate.metric import figures_of, loss
+from export.gate.metric import figures_of
 from export.gate.peers import PEERS, Peers
-from export.importers.source import find_source
+from export.importers.source import Source, find_source
 from export.importers.weights import find_weights
 from export.inspection.timing import medians_ms
+from export.making.artefacts import Artefacts, Drawn, Request
 from export.making.keys import samples_key
+from export.making.mixing import within_points
 from export.making.steps import OPSET, Say, Steps
 from export.making.table import Row
-from export.mixed import Trials, candidates_of, search
-from export.program.lowered import ENGINES, Lowered, random_inputs, real_values
-from export.quantisation.quantise import quantise
+from export.program.lowered import ENGINES, Lowered, random_inputs
 
 __all__ = ["Network", "Recipe", "Settings"]
-
-#: What a point of a metric is, where it is no share.
-_POINT = {"psnr": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +44,7 @@ class Settings:
         limit: prove on at most so many pictures a network; None takes all.
         wanted: format and precision of each artefact of a network.
         opset: of the ONNX files.
-        max_points: INT8 may lose so much of the metric, in hundredths (of dB metrics: in dB), and
-            layers stay float until it does; None leaves all INT8 and the card's own limit.
+        equalise, correct, max_points: see ``export.making.artefacts.Request``.
     """
 
     models: Path
@@ -60,15 +54,28 @@ class Settings:
     limit: int | None = None
     wanted: tuple[tuple[str, str], ...] = (("tflite", "int8"),)
     opset: int = OPSET
+    equalise: bool = False
+    correct: bool = False
     max_points: float | None = None
+
+    def request(self, card: Card) -> Request:
+        """Return what is wanted of one recipe."""
+        return Request(
+            wanted=self.wanted,
+            method=card.calibration.method,
+            opset=self.opset,
+            equalise=self.equalise,
+            correct=self.correct,
+            max_points=self.max_points,
+        )
 
 
 @dataclass(slots=True)
 class Network:
-    """What was made of one recipe so far."""
+    """What was made of one recipe so far; ``int8`` is all INT8, for the proof of the others."""
 
     exact: Lowered
-    ranges: Ranges
+    artefacts: Artefacts
     int8: Lowered
     figures: Figures | None = field(default=None)
 
@@ -95,8 +102,22 @@ class Recipe:
         self._card, self._settings, self._say = card, settings, say
         self._made, self._others = made, others
         self._steps = Steps(card.name, card, Cache(settings.work / card.name), say)
+        self._request = settings.request(card)
         self._drawn: Calibrated | None = None
         self._artefacts: list[Lowered] = []
+
+    @property
+    def build_steps(self) -> int:
+        """How many steps ``build`` takes."""
+        return 3 + self._request.equalise + self._request.correct
+
+    @property
+    def prove_steps(self) -> int:
+        """How many steps ``prove`` takes."""
+        made = [pair for pair in self._request.wanted if pair != ("tflite", "fp32")]
+        mixed = self._request.int8 and self._request.mixed
+        # What is not made is proven all the same, and what was calibrated with is recorded.
+        return mixed + len(made) + len(self._request.wanted) + 1
 
     def _peer(self, task: str) -> Lowered | None:
         network = self._made.get(task)
@@ -104,16 +125,15 @@ class Recipe:
 
     def build(self) -> Network:
         """Load and lower, then calibrate and quantise."""
-        card = self._card
-        source = find_source(card.folder / card.source, card=card)
+        source = self._source
         exact = self._steps.lower(source.load, source.key)
-        ranges = self._steps.calibrate(
-            exact,
-            lambda: self._inputs(exact).samples,
-            self._samples_key(exact),
-            method=card.calibration.method,
-        )
-        return Network(exact, ranges, self._steps.artefact(exact, "tflite", "int8", ranges=ranges))
+        drawn = Drawn(lambda: self._inputs(exact).samples, self._samples_key(exact))
+        artefacts = Artefacts(self._steps, exact, self._request, drawn, training=source.training)
+        return Network(exact, artefacts, artefacts.artefact("tflite", "int8"))
+
+    @property
+    def _source(self) -> Source:
+        return find_source(self._card.folder / self._card.source, card=self._card)
 
     def prove(self, peers: Peers) -> Proven:
         """Make and verify each wanted artefact, and say its figures."""
@@ -140,6 +160,7 @@ class Recipe:
                 cosine_min=artefact.evidence.cosine_min or 0.0,
                 ms=ms,
                 evidence=artefact.evidence,
+                means=artefact.audit.means if artefact.audit else (),
             )
             for lowered, artefact, ms in zip(self._artefacts, proven.artefacts, times, strict=True)
         ]
@@ -157,7 +178,7 @@ class Recipe:
 
     def _weights_sha256(self) -> str:
         """Digest the trained weights, or the foreign file that holds them."""
-        source = find_source(self._card.folder / self._card.source, card=self._card)
+        source = self._source
         path = find_weights(self._card.folder) if source.kind == "recipe" else source.path
         return (
             digest_files(path, "**/*") if path.is_dir() else sha256(path.read_bytes()).hexdigest()
@@ -165,16 +186,9 @@ class Recipe:
 
     def _proven(self, peers: Peers) -> Iterator[ProvenArtefact]:
         network = self._made[self._card.task]
-        for format, precision in self._settings.wanted:
-            keep = self._kept_float(network, peers) if precision == "int8" else frozenset()
-            artefact = self._steps.artefact(
-                network.exact,
-                format,
-                precision,
-                ranges=network.ranges,
-                keep_float=keep,
-                opset=self._settings.opset,
-            )
+        self._mix(network, peers)
+        for format, precision in self._request.wanted:
+            artefact = network.artefacts.artefact(format, precision)
             evidence = self._evidence(network, artefact, peers)
             self._artefacts.append(artefact)
             self._say(
@@ -182,73 +196,32 @@ class Recipe:
                 f"{evidence.float_value:.4f} in float, n {evidence.n}, {evidence.data}, "
                 f"cosine {evidence.cosine_min}"
             )
+            means = network.artefacts.means if precision == "int8" else ()
             yield ProvenArtefact(
                 ENGINES[format],
                 precision,
                 artefact.content,
                 artefact.contract,
                 evidence,
-                summary(artefact.audit()),
+                summary(artefact.audit(), means),
             )
 
-    def _kept_float(self, network: Network, peers: Peers) -> frozenset[str]:
-        """Return the fewest layers that must stay float, by the card's tuning data.
-
-        Raises:
-            ConfigError: the card names none: evidence data may not be searched on.
-            GateFailed: not even all layers are enough.
-        """
-        card, settings, points = self._card, self._settings, self._settings.max_points
-        if points is None:
-            return frozenset()
-        if card.tuning is None:
-            raise ConfigError(
-                f"{card.folder / 'model.toml'}: tuning: is missing, and layers are not chosen on "
-                "the data that proves them",
-                hint='name other held-back pictures: [tuning] pack = "..." split = "val" '
-                'metric = "..."',
-                code="card.tuning",
-            )
-        tuning, exact = replace(card, evidence=card.tuning), network.exact
-        key = digest(self._samples_key(exact), card.tuning, points, settings.limit)
-
-        def judge(lowered: Lowered) -> float:
-            figures = figures_of(tuning, lowered, peers, settings.data, settings.limit)
-            return figures.measures[tuning.evidence.metric].value
-
-        def run() -> bytes:
-            def make(keep: frozenset[str]) -> Lowered:
-                content = quantise(
-                    exact.content, network.ranges, keep_float=keep, where=exact.where
-                )
-                return self._steps.describe("tflite", "int8", content, keep)
-
-            held_back = self._inputs(exact).held_back
-            trials = Trials(
-                exact.content,
-                lambda keep: make(keep).content,
-                [real_values(exact.contract.inputs, sample) for sample in held_back],
-                where=exact.where,
-            )
-            found = search(
-                lambda keep: judge(make(keep)),
-                candidates_of(exact.content, where=exact.where),
-                baseline=judge(exact),
-                budget=points * _POINT.get(tuning.evidence.metric, 0.01),
-                trial=trials,
-                loss=partial(loss, tuning.evidence.metric),
-                say=self._say,
-            )
-            if not found.reached:
-                raise GateFailed(
-                    f"{exact.where}: {found.summary}",
-                    hint="train with --qat, or allow more with --max-drop",
-                    code="export.mixed",
-                )
-            self._say(f"{card.name}: {found.summary}")
-            return json.dumps(found.keep_float).encode()
-
-        return frozenset(json.loads(self._steps.cached("mixed", key, run)))
+    def _mix(self, network: Network, peers: Peers) -> None:
+        """Leave layers in float, if a limit was given."""
+        points, settings = self._request.max_points, self._settings
+        if points is None or not self._request.int8:
+            return
+        kept = within_points(
+            network.artefacts,
+            self._card,
+            points,
+            peers,
+            settings.data,
+            lambda: self._inputs(network.exact).held_back,
+            limit=settings.limit,
+            say=self._say,
+        )
+        network.artefacts.keep(kept)
 
     def _evidence(self, network: Network, artefact: Lowered, peers: Peers) -> Evidence:
         card, settings = self._card, self._settings

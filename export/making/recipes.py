@@ -19,6 +19,7 @@ from export.gate.peers import PEERS, Peers, shipped
 from export.making.recipe import Network, Recipe, Settings
 from export.making.steps import TOOLS, Say
 from export.making.table import Row
+from export.progress import Progress
 
 __all__ = ["Made", "make", "plan"]
 
@@ -50,13 +51,18 @@ def make(out: Path, settings: Settings, *, say: Say = lambda line: None) -> Made
     # What a stranger's folder has no recipe for is taken from the bundle that everybody has.
     peers_of = {peer for card in cards for peer in PEERS[card.task]}
     others = shipped(peers_of - {card.task for card in cards})
+    progress = Progress.of(say)
+    every = {card.name: Recipe(card, settings, progress, made, others) for card in cards}
+    recipes = [every[card.name] for card in wanted]
+    progress.expect(sum(recipe.build_steps for recipe in every.values()))
+    progress.expect(sum(recipe.prove_steps for recipe in recipes) + 1)
     # The detector comes first: the others' faces are found with its artefact.
     for card in sorted(cards, key=lambda card: card.task != "detect"):
-        made[card.task] = Recipe(card, settings, say, made, others).build()
+        made[card.task] = every[card.name].build()
     with Peers({**others, **{task: network.int8 for task, network in made.items()}}) as peers:
-        recipes = [Recipe(card, settings, say, made, others) for card in wanted]
         networks = [recipe.prove(peers) for recipe in recipes]
-    rows = [r for recipe, n in zip(recipes, networks, strict=True) for r in recipe.rows(n)]
+    with progress.step("time"):
+        rows = [r for recipe, n in zip(recipes, networks, strict=True) for r in recipe.rows(n)]
     tools = {"unveil-edge": edge.__version__, **tool_versions(*TOOLS)}
     bundle = write_bundle(out, networks, name=out.name, tools=tools)
     say(f"bundle: {out}: {len(bundle.artefacts)} artefacts of {len(networks)} networks, "

@@ -11,18 +11,19 @@ from export.calibration.ranges import Ranges, byte_spans, observe
 from export.cards.card import Card, TensorCard
 from export.onnx_writer import write_onnx
 from export.program.lowered import Lowered, Sample, contract_of, real_values
+from export.progress import Progress, Say
 from export.quantisation.correct import correct_bias
 from export.quantisation.equalise import equalise
 from export.quantisation.quantise import quantise, to_dynamic, to_fp16
 
-__all__ = ["OPSET", "TOOLS", "Say", "Steps"]
+__all__ = ["OPSET", "SKIPPED", "TOOLS", "Say", "Steps"]
 
-#: Takes one line of progress.
-Say = Callable[[str], None]
 #: Of the ONNX files: the first with every quantised operator that is written.
 OPSET = 19
 #: What takes part in the numbers beside the network itself.
 TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "onnx", "numpy")
+#: Said of a step whose result is kept from an earlier run.
+SKIPPED = "unchanged, skipped"
 
 
 class Steps:
@@ -32,7 +33,7 @@ class Steps:
         name: of the network.
         card: what its tensors mean; None for a bare file.
         cache: where the steps' results are kept.
-        say: takes one line a step.
+        say: takes one line a step; a ``Progress`` is told of the steps themselves.
         pictures: of a bare file, what its inputs mean.
     """
 
@@ -45,7 +46,7 @@ class Steps:
         pictures: tuple[TensorCard, ...] = (),
     ) -> None:
         self.name, self.card, self._pictures = name, card, pictures
-        self._cache, self._say = cache, say
+        self._cache, self._say = cache, Progress.of(say)
 
     def told(self, pictures: tuple[TensorCard, ...]) -> Steps:
         """Return the same steps for one who knows what a bare file's inputs mean."""
@@ -201,16 +202,17 @@ class Steps:
 
     def cached(self, step: str, key: str, run: Callable[[], bytes]) -> bytes:
         """Return a step's result: the one that is kept under this key, or a new one."""
-        kept = self._cache.get(step, key)
-        if kept is not None:
-            self._say(f"{self.name}: {step}: unchanged")
-            return kept
-        started = time.monotonic()
-        content = run()
-        self._cache.put(step, key, content)
-        self._say(f"{self.name}: {step}: {time.monotonic() - started:.1f} s, "
-                  f"{len(content) / 1024:.0f} KiB")  # fmt: skip
-        return content
+        with self._say.step(f"{self.name}: {step}"):
+            kept = self._cache.get(step, key)
+            if kept is not None:
+                self._say(f"{self.name}: {step}: {SKIPPED}")
+                return kept
+            started = time.monotonic()
+            content = run()
+            self._cache.put(step, key, content)
+            self._say(f"{self.name}: {step}: {time.monotonic() - started:.1f} s, "
+                      f"{len(content) / 1024:.0f} KiB")  # fmt: skip
+            return content
 
     def describe(
         self,
@@ -234,5 +236,9 @@ class Steps:
 
 def _code() -> str:
     """Digest the code behind the steps: new code makes them anew."""
-    rooms = ("program", "calibration", "quantisation", "onnx_writer", "making")
-    return digest_code(*(f"export/{room}/*.py" for room in rooms), "benchmarks/anatomy/*.py")
+    rooms = ("program", "calibration", "quantisation", "onnx_writer")
+    return digest_code(
+        *(f"export/{room}/*.py" for room in rooms),
+        "export/making/steps.py",
+        "benchmarks/anatomy/*.py",
+    )

@@ -1,5 +1,6 @@
 """Mixed precision: which layers stay float, and what that costs."""
 
+from export.mixed.groups import expanded, groups_of
 from export.mixed.plan import MixedPlan, Sensitivity, Step, Trial
 from export.mixed.search import MOST_EVALUATIONS, search
 from export.mixed.trials import Trials, candidates_of
@@ -12,5 +13,7 @@ __all__ = [
     "Trial",
     "Trials",
     "candidates_of",
+    "expanded",
+    "groups_of",
     "search",
 ]

@@ -14,13 +14,19 @@ class Trial:
 
     Attributes:
         sqnr_db: of its outputs against the float network's, the worst of them.
-        ms: one run, one thread.
+        ms: one run, one thread; None where it was not timed.
         size: bytes of the file.
     """
 
     sqnr_db: float
-    ms: float
+    ms: float | None
     size: int
+
+    @property
+    def cost(self) -> str:
+        """What it takes, in words."""
+        time = "" if self.ms is None else f"{self.ms:.3f} ms, "
+        return f"{time}{self.size / 1024:.1f} KiB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Sensitivity:
 
     layer: str
     sqnr_db: float
-    ms: float
+    ms: float | None
     size: int
 
 
@@ -63,7 +69,7 @@ class Step:
     loss: float
     within: bool
     sqnr_db: float
-    ms: float
+    ms: float | None
     size: int
 
 
@@ -99,10 +105,9 @@ class MixedPlan:
         metric = f"the metric is {end.metric:.4f}, {end.loss:.4f} below float's {self.baseline:.4f}"
         if self.reached and not self.keep_float:
             return f"nothing has to stay float: {metric}"
-        price = (
-            f"{end.ms - plain.ms:+.3f} ms to {end.ms:.3f}, "
-            f"{(end.size - plain.size) / 1024:+.1f} KiB to {end.size / 1024:.1f}"
-        )
+        price = f"{(end.size - plain.size) / 1024:+.1f} KiB to {end.size / 1024:.1f}"
+        if end.ms is not None and plain.ms is not None:
+            price = f"{end.ms - plain.ms:+.3f} ms to {end.ms:.3f}, {price}"
         if self.reached:
             return f"{len(self.keep_float)} layers stay float: {metric}; {price}"
         tried = max(len(step.layers) for step in self.steps)

@@ -108,7 +108,7 @@ class _Judge:
         self.steps.append(step)
         self._say(
             f"mixed precision: {what}: metric {metric:.4f}, loss {lost:.4f} of {self.budget:g}, "
-            f"{cheap.sqnr_db:.1f} dB, {cheap.ms:.3f} ms, {cheap.size / 1024:.1f} KiB"
+            f"{cheap.sqnr_db:.1f} dB, {cheap.cost}"
         )
         return step
 

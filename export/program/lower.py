@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, UnavailableError
+from export.program.affine import fold_affine
+from export.program.fold_enlarge import fold_enlarge
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,18 +49,18 @@ def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where
             code="export.torch",
         ) from error
     samples = tuple(torch.zeros(shape) for shape in shapes)
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        path = Path(folder) / "float.tflite"
+    with quiet():
         try:
             legal = cut_transposed(network, samples)
-            litert_torch.convert(legal, samples).export(str(path))
+            # Not into a file: where a disk is full the converter ends the process.
+            content = litert_torch.convert(legal, samples).model_content()
         except Exception as error:
             # The converter raises whatever torch.export and its own passes raise.
             raise ConfigError(
                 f"{where}: cannot be lowered: {type(error).__name__}: {_first_line(error)}",
                 code="export.lower",
             ) from error
-        return path.read_bytes()
+    return fold_enlarge(fold_affine(content, where=where), where=where)
 
 
 def _first_line(error: Exception) -> str:

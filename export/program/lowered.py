@@ -17,6 +17,7 @@ from edge.errors import ConfigError
 from edge.stages.base import store_bytes
 from export.cards.card import Card, TensorCard
 from export.inspection.audit import Audit, audit, audit_onnx
+from export.inspection.onnx_file import parse_onnx
 from export.onnx_writer import input_steps
 from export.quantisation.scales import Steps
 
@@ -113,7 +114,7 @@ def contract_of(
         ConfigError: the file has other tensors than the card says.
         DataError: the file cannot be read.
     """
-    tensors = _tflite_tensors(content, name) if format == "tflite" else _onnx_tensors(content)
+    tensors = _tflite_tensors(content, name) if format == "tflite" else _onnx_tensors(content, name)
     specs = []
     for key, found in zip(("inputs", "outputs"), tensors, strict=True):
         bare = pictures if key == "inputs" and pictures else (TensorCard("", ()),) * len(found)
@@ -216,10 +217,8 @@ def _steps(stored: Quantisation | None) -> Steps | None:
     return None if stored is None else (float(stored.scale[0]), int(stored.zero_point[0]))
 
 
-def _onnx_tensors(content: bytes) -> tuple[list[_Found], list[_Found]]:
-    import onnx
-
-    graph = onnx.load_from_string(content).graph
+def _onnx_tensors(content: bytes, name: str) -> tuple[list[_Found], list[_Found]]:
+    graph = parse_onnx(content, where=name).graph
     steps = input_steps(content)
 
     def found(values: Any) -> list[_Found]:

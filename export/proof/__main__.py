@@ -11,10 +11,11 @@ from pathlib import Path
 from benchmarks.foreign.catalogue import ABSENT, NETWORKS
 from benchmarks.foreign.picture import Arrays, Run
 from benchmarks.foreign.trials import FINDER, face_finder
-from edge.cli.common import Parser, run_command, say, whole_number
+from edge.cli.common import Parser, run_command, whole_number
 from edge.errors import MissingInput, UsageError
 from edge.files import write_whole
 from export.cache import digest
+from export.progress import open_progress
 from export.proof.engines import open_original
 from export.proof.judge import Settings
 from export.proof.page import page
@@ -76,17 +77,21 @@ def _run(argv: Sequence[str]) -> int:
     earlier = earlier_rows(options.out, limit=options.limit)
     rows: dict[str, Row] = {}
     finder_file = options.weights / FINDER
-    settings = Settings(
-        data=options.data,
-        work=options.work,
-        finder=face_finder(_when_needed(finder_file)),
-        finder_key=digest(finder_file.read_bytes() if finder_file.is_file() else b""),
-        limit=options.limit,
-        say=lambda line: say(_PROGRAM, line),
-    )
-    for name, subject in _subjects(options.weights, settings):
-        if not options.only or name in options.only:
-            rows[name] = _row(name, subject, settings)
+    with open_progress(_PROGRAM) as progress:
+        settings = Settings(
+            data=options.data,
+            work=options.work,
+            finder=face_finder(_when_needed(finder_file)),
+            finder_key=digest(finder_file.read_bytes() if finder_file.is_file() else b""),
+            limit=options.limit,
+            say=progress,
+        )
+        progress.expect(len(options.only or names))
+        for name, subject in _subjects(options.weights, settings):
+            if options.only and name not in options.only:
+                continue
+            with progress.step(name):
+                rows[name] = _row(name, subject, settings)
             _write(options.out, options.page, record(names, rows, earlier, limit=options.limit))
     written = record(names, rows, earlier, limit=options.limit)
     print(json.dumps(written) if options.json else page(written))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.faces import FaceFinder
 from benchmarks.foreign.network import Trial
+from benchmarks.foreign.paired import paired_points
 from benchmarks.foreign.picture import Run
 from benchmarks.packs import Pack
 from export.cache import digest, digest_code
@@ -62,12 +63,16 @@ class Judge:
         )
         self.key = digest(settings.finder_key, code)
 
-    def trial(self, trial: Trial, artefacts: Sequence[tuple[str, Lowered]]) -> Tried:
+    def trial(
+        self, trial: Trial, artefacts: Sequence[tuple[str, Lowered]], *, paired: bool = False
+    ) -> Tried:
         """Judge the original and every artefact.
 
         Args:
             trial: on what, by which figures.
             artefacts: by key, see ``Made.key``.
+            paired: compare each artefact with the original picture by picture, too, where the
+                trial can.
 
         Raises:
             MissingInput, DataError: the data pack cannot be read.
@@ -86,18 +91,46 @@ class Judge:
             name: self._figures(trial, pack, name, content, opener)
             for name, (content, opener) in opened.items()
         }
-        return Tried(str(figures[ORIGINAL]["data"]), trial.metrics, figures)
+        pairs = self._paired(trial, pack, opened) if paired and trial.outcomes else {}
+        return Tried(str(figures[ORIGINAL]["data"]), trial.metrics, figures, pairs)
 
-    def measure(self, trial: Trial, artefact: Lowered) -> dict[str, Any]:
+    def measure(self, trial: Trial, artefact: Lowered, *, limit: int) -> dict[str, Any]:
         """Judge one artefact, whatever was measured before; see ``Figures.to_json``.
+
+        Args:
+            trial: on what, by which figures.
+            artefact: of the network.
+            limit: at most so many pictures or pairs, and no more than the settings allow.
 
         Raises:
             MissingInput, DataError: the data pack cannot be read.
         """
         settings = self._settings
         pack = Pack.open(settings.data / trial.pack)
+        most = min(limit, settings.limit or limit)
         with open_artefact(artefact, self._subject.pictures) as run:
-            return trial.judge(run, pack, settings.finder, settings.limit).to_json()
+            return trial.judge(run, pack, settings.finder, most).to_json()
+
+    def _paired(
+        self, trial: Trial, pack: Pack, opened: Mapping[str, tuple[str, _Opener]]
+    ) -> dict[str, dict[str, list[float]]]:
+        """Compare each artefact with the original on the very same pictures."""
+
+        def look() -> bytes:
+            outcomes = {}
+            for name, (_, opener) in opened.items():
+                with opener() as run:
+                    assert trial.outcomes is not None, "who asks has seen that there are some"
+                    outcomes[name] = trial.outcomes(run, pack, self._settings.limit)
+            before = outcomes.pop(ORIGINAL)
+            found = {name: paired_points(before, after) for name, after in outcomes.items()}
+            return json.dumps(found).encode()
+
+        contents = [(name, content) for name, (content, _) in opened.items()]
+        key = digest(contents, pack.digest(), self._settings.limit, self.key)
+        kept: dict[str, dict[str, list[float]]]
+        kept = json.loads(self._steps.cached(f"{trial.pack}-paired", key, look))
+        return kept
 
     def _figures(
         self, trial: Trial, pack: Pack, name: str, content: str, opener: _Opener

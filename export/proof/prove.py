@@ -86,7 +86,7 @@ class _Proof:
         mended = self._mended(exact, made, tried)
         if mended:
             made += self._measured(exact, [artefact for _, artefact in mended], precision=MIXED)
-            tried = self._tried(made)
+            tried = self._tried(made, paired=True)
         return replace(
             row,
             converts_s=seconds,
@@ -95,24 +95,26 @@ class _Proof:
             mended=tuple(there for there, _ in mended),
         )
 
-    def _tried(self, made: Sequence[_Artefact]) -> tuple[Tried, ...]:
+    def _tried(self, made: Sequence[_Artefact], *, paired: bool = False) -> tuple[Tried, ...]:
         judged = [
             (there.key, lowered)
             for there, lowered in made
             if lowered is not None and there.precision in ("int8", MIXED)
         ]
-        return tuple(self._judge.trial(trial, judged) for trial in self._subject.trials)
+        return tuple(
+            self._judge.trial(trial, judged, paired=paired) for trial in self._subject.trials
+        )
 
     def _mended(
         self, exact: Lowered, made: Sequence[_Artefact], tried: Sequence[Tried]
     ) -> list[tuple[Mended, Lowered]]:
         """Mend each INT8 artefact that lost too much."""
-        there = [lowered.format for _, lowered in made if lowered and lowered.precision == "int8"]
+        there = [said for said, lowered in made if lowered and lowered.precision == "int8"]
         if not there:
             return []
         ranges = self._ranges(exact)
-        mender = Mender(self._subject, self._settings, exact, ranges, self._held_back)
-        found = [mender.mend(tried, format) for format in there]
+        mender = Mender(self._subject, self._judge, self._settings, exact, ranges, self._held_back)
+        found = [mender.mend(tried, said) for said in there]
         return [(mended, mender.artefact(mended)) for mended in found if mended is not None]
 
     def _float_program(self) -> tuple[Lowered, float]:
@@ -160,7 +162,8 @@ class _Proof:
         def calibration() -> list[Bytes]:
             return self._samples()[: -self._subject.held_back]
 
-        return self._steps.calibrate(exact, calibration, self._key(), method="minmax")
+        method = self._subject.method
+        return self._steps.calibrate(exact, calibration, self._key(), method=method)
 
     def _held_back(self) -> list[Bytes]:
         return self._samples()[-self._subject.held_back :]

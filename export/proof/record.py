@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine
+from benchmarks.fingerprint import machine
 from edge.errors import DataError
 from export.cache import tool_versions
 from export.making.steps import TOOLS

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["MIXED", "ORIGINAL", "Made", "Mended", "Row", "Tried"]
+__all__ = ["MIXED", "ORIGINAL", "Made", "Mended", "Row", "Tried", "points_lost"]
 
 #: Key of the network's own file, in its own framework, among a trial's figures.
 ORIGINAL = "original"
@@ -31,6 +31,8 @@ class Made:
         transposes, quantizes: operators that only carry values about, and those that change their
             scale or precision, inside the graph.
         findings: silent failures, each with its layer.
+        double_db: of the original's float32 outputs, and of this artefact's, against the original
+            in double precision; the output that differs most. Empty where that was not measured.
     """
 
     format: str
@@ -43,6 +45,7 @@ class Made:
     transposes: int = 0
     quantizes: int = 0
     findings: tuple[str, ...] = ()
+    double_db: tuple[float, ...] = ()
 
     @property
     def key(self) -> str:
@@ -58,16 +61,25 @@ class Tried:
         data: pack and split.
         metrics: that must not fall; the first is the headline.
         figures: by ``ORIGINAL`` or an artefact's key, see ``Figures.to_json``.
+        paired: by an artefact's key and a metric: points of a hundred that it won or lost against
+            the original on the very same pictures, and the ends of their 95 % interval.
     """
 
     data: str
     metrics: tuple[str, ...]
     figures: Mapping[str, Mapping[str, Any]]
+    paired: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def loss(self, key: str) -> float:
         """Return how many points of a hundred an artefact lost, on the metric that lost most."""
-        before, after = self.figures[ORIGINAL], self.figures[key]
-        return max(100 * (after[m] - before[m]) * (1 if m in _ERRORS else -1) for m in self.metrics)
+        return points_lost(self.metrics, self.figures[ORIGINAL], self.figures[key])
+
+
+def points_lost(
+    metrics: Sequence[str], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> float:
+    """Return how many points of a hundred were lost, on the metric that lost most."""
+    return max(100 * (after[m] - before[m]) * (1 if m in _ERRORS else -1) for m in metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +90,20 @@ class Mended:
         format: of the artefact.
         summary: what the search found, in one line.
         keep_float: layers that stay in float.
-        reached: whether the outputs are near enough to float now, see ``export.proof.mend``.
+        reached: whether what was searched for was found, see ``export.proof.mend``.
+        layers: how many there are that could stay in float.
+        least_db: signal to noise that was asked of the outputs.
+        tuned: where the task's own metric on training data chose the layers: ``data``, ``n``, the
+            figures of ``float``, ``int8`` and ``mixed``, and the points that the latter lost.
     """
 
     format: str
     summary: str
     keep_float: tuple[str, ...]
     reached: bool
+    layers: int
+    least_db: float
+    tuned: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,9 @@ class Subject:
         held_back: how many.
         trials: how it is judged.
         stays: why it is not converted; may be empty.
+        method: of calibration, see ``export.calibration.ranges.observe``.
+        least_db: signal to noise that the outputs of INT8 must keep; 0 asks for nothing.
+        double: opens the original in double precision, where that can be had.
     """
 
     name: str
@@ -67,6 +71,9 @@ class Subject:
     held_back: int
     trials: tuple[Trial, ...] = ()
     stays: str = ""
+    method: str = "minmax"
+    least_db: float = 0.0
+    double: Callable[[], Run] | None = None
 
     @property
     def cards(self) -> tuple[TensorCard, ...]:
@@ -132,14 +139,17 @@ def of_shape(shape: Shape) -> Subject:
     """Prove one of the older networks, with random weights and on random pictures."""
     key = digest(shape.name, digest_files(Path(__file__).parent, "shapes/*.py"))
 
-    def original() -> Run:
+    def opened(*, double: bool) -> Run:
         import torch
 
         network = shape.network()
+        if double:
+            network = network.double()
 
         def run(inputs: Arrays) -> Arrays:
+            given = (torch.from_numpy(values) for values in inputs)
             with torch.no_grad():
-                outputs = network(*(torch.from_numpy(values) for values in inputs))
+                outputs = network(*(values.double() if double else values for values in given))
             tensors = outputs if isinstance(outputs, tuple) else (outputs,)
             return tuple(tensor.numpy() for tensor in tensors)
 
@@ -158,7 +168,11 @@ def of_shape(shape: Shape) -> Subject:
         load=lambda: lower_module(
             shape.network(), [picture.shape for picture in shape.pictures], where=shape.name
         ),
-        original=original,
+        original=partial(opened, double=False),
         inputs=lambda: random_inputs(shape, NOISE_CALIBRATION + NOISE_HELD_BACK, seed=1),
         held_back=NOISE_HELD_BACK,
+        # Random weights give bells, whose ends grow with the number of values that are seen.
+        method="mse",
+        least_db=shape.least_db,
+        double=partial(opened, double=True),
     )

@@ -6,15 +6,14 @@ know. LiteRT has int8 kernels for many of them; here they get the integers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.anatomy.flatbuffer import pack, set_constant, unpack
-from export.calibration.observers import Span
-from export.quantisation.scales import FIXED, MOVES, Steps, steps_of
+from export.quantisation.large import quantisation, rounded
+from export.quantisation.scales import CHANNEL_AXIS, FIXED, MOVES, Settled, Steps, places, steps_of
 
 __all__ = ["absorb"]
 
@@ -27,37 +26,48 @@ _COMPARISONS = frozenset({"GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"})
 #: Operators that give truths, indices or sizes, whatever the scale of what goes in.
 _UNTYPED = frozenset({"SHAPE", "ARG_MAX", "ARG_MIN"}) | _COMPARISONS
 
+#: Of a stored bias; the greatest int32 that a float32 can hold.
+_MOST = 2**31 - 128
+
 _ABLE = MOVES | _FREE | FIXED.keys() | _CHOOSERS | _UNTYPED
 
 
 def absorb(
-    content: bytes, spans: Mapping[str, Span], keep_float: frozenset[str], *, where: str
+    content: bytes,
+    settled: Settled,
+    keep_float: frozenset[str],
+    layers: frozenset[str] = frozenset(),
+    *,
+    where: str,
 ) -> bytes:
     """Move the border of int8 outwards over operators that have an int8 kernel.
 
     Args:
         content: TFLite file as the quantiser wrote it.
-        spans: range of every float tensor of the float network, by its name.
+        settled: ranges of the float network.
         keep_float: names of results that stay float.
+        layers: names of results of convolutions that the quantiser was told to leave.
         where: the network's name, for messages.
 
     Returns:
         The file, the same bytes if there is nothing to do; equal input gives equal bytes.
     """
-    editor = _Editor(unpack(content, where=where), spans, keep_float)
+    editor = _Editor(unpack(content, where=where), settled, keep_float, layers - keep_float)
     return pack(editor.model) if editor.run() else content
 
 
 class _Editor:
     """A quantised network as the schema's ``ModelT``, being changed."""
 
-    def __init__(self, model: Any, spans: Mapping[str, Span], keep_float: frozenset[str]) -> None:
+    def __init__(
+        self, model: Any, settled: Settled, keep_float: frozenset[str], layers: frozenset[str]
+    ) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
         self._schema: Any = schema
         self._names = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0] != "_"}
         self.model, self._graph = model, model.subgraphs[0]
-        self._spans, self._keep_float = spans, keep_float
+        self._settled, self._keep_float, self._layers = settled, keep_float, layers
         #: The int8 tensor that a float one was made from.
         self._stored: dict[int, int] = {}
 
@@ -85,6 +95,8 @@ class _Editor:
         tensors = self._graph.tensors
         floats = [int(i) for i in operator.inputs if i >= 0 and self._is_float(i)]
         named = {tensors[o].name.decode() for o in operator.outputs}
+        if named & self._layers:
+            return True
         return (
             name in _ABLE
             and any(i in self._stored for i in floats)
@@ -94,6 +106,8 @@ class _Editor:
 
     def _rewrite(self, name: str, operator: Any) -> list[Any]:
         """Give an operator its integers; return what must be computed before it."""
+        if name in CHANNEL_AXIS:
+            return self._rewrite_layer(name, operator)
         first = next(int(i) for i in operator.inputs if int(i) in self._stored)
         if name in _UNTYPED:
             steps = None
@@ -103,7 +117,7 @@ class _Editor:
         elif name in FIXED:
             steps, shared = FIXED[name], None
         else:
-            steps = steps_of(self._spans[self._graph.tensors[operator.outputs[0]].name.decode()])
+            steps = self._steps_to(operator.outputs[0])
             shared = steps if name in _CHOOSERS else None
         before: list[Any] = []
         operator.inputs = [self._integer(int(i), shared, before) for i in operator.inputs]
@@ -111,6 +125,43 @@ class _Editor:
             if steps is not None:
                 self._retype(int(output), steps)
         return before
+
+    def _rewrite_layer(self, name: str, operator: Any) -> list[Any]:
+        """Give a convolution int8 weights a channel, and an int32 bias at the scale of its sums."""
+        source, weight, bias = places(name)
+        inputs, axis, before = [int(i) for i in operator.inputs], CHANNEL_AXIS[name], []
+        if inputs[source] not in self._stored:
+            stored_source = self._tensor_like(inputs[source], b"_quantized")
+            self._retype(stored_source, self._steps_to(inputs[source]))
+            before.append(self._operator("QUANTIZE", inputs[source], stored_source))
+            self._stored[inputs[source]] = stored_source
+        inputs[source] = self._stored[inputs[source]]
+        values = self._constant(inputs[weight])
+        assert values is not None, "the quantiser was told to leave a layer of constant weights"
+        bounds = self._settled.weights.get(self._graph.tensors[inputs[weight]].name.decode())
+        stored, scale = rounded(values, axis, bounds)
+        inputs[weight] = self._replaced(inputs[weight], stored, scale, axis)
+        if bias < len(inputs) and inputs[bias] >= 0:
+            real = self._constant(inputs[bias])
+            assert real is not None, "a layer of constant weights has a constant bias"
+            scale = scale * np.float32(self._steps(inputs[source])[0])
+            sums = np.clip(np.rint(real / scale), -_MOST, _MOST).astype(np.int32)
+            inputs[bias] = self._replaced(inputs[bias], sums, scale, 0)
+        operator.inputs = inputs
+        self._retype(int(operator.outputs[0]), self._steps_to(operator.outputs[0]))
+        return before
+
+    def _replaced(
+        self, index: int, stored: NDArray[Any], scale: NDArray[np.float32], axis: int
+    ) -> int:
+        """Turn a constant into integers; where others read it too, they keep it as it was."""
+        users = sum(index in operator.inputs for operator in self._graph.operators)
+        place = index if users == 1 else self._tensor_like(index, b"_quantized")
+        tensor = self._graph.tensors[place]
+        tensor.type = getattr(self._schema.TensorType, stored.dtype.name.upper())
+        tensor.quantization = quantisation(scale, axis)
+        set_constant(self.model, place, stored)
+        return place
 
     def _integer(self, index: int, shared: Steps | None, before: list[Any]) -> int:
         """Return the int8 tensor that stands for an input, at the shared scale if there is one."""
@@ -195,10 +246,12 @@ class _Editor:
         return len(self._graph.tensors) - 1
 
     def _retype(self, index: int, steps: Steps) -> None:
-        raw = self._schema.QuantizationParametersT()
-        raw.scale, raw.zeroPoint = [float(np.float32(steps[0]))], [steps[1]]
         tensor = self._graph.tensors[index]
-        tensor.type, tensor.quantization = self._schema.TensorType.INT8, raw
+        tensor.type = self._schema.TensorType.INT8
+        tensor.quantization = quantisation(np.array([steps[0]], np.float32), 0, steps[1])
+
+    def _steps_to(self, index: int) -> Steps:
+        return steps_of(self._settled.spans[self._graph.tensors[index].name.decode()])
 
     def _steps(self, index: int) -> Steps:
         raw = self._graph.tensors[index].quantization

@@ -14,6 +14,7 @@ from edge.errors import DataError, UnavailableError, UsageError
 from export.calibration.ranges import Ranges
 from export.program.canonical import canonical
 from export.quantisation.absorb import absorb
+from export.quantisation.large import large_layers, to_hybrid
 from export.quantisation.scales import Settled, settle
 
 __all__ = ["IO", "quantise", "to_dynamic", "to_fp16"]
@@ -59,16 +60,16 @@ def quantise(
     content = canonical(content, where=where)
     graph = read_graph(content, where=where)
     _check(graph, ranges, keep_float, where)
-    settled = settle(graph, ranges)
+    settled, large = settle(graph, ranges), large_layers(graph)
 
     def recipe(manager: Any) -> None:
         manager.add_static_config(".*", _every(), activation_num_bits=8, weight_num_bits=8)
         if io == "uint8":
             _ends_in_uint8(manager)
-        _leave(manager, graph, keep_float)
+        _leave(manager, graph, keep_float | large)
 
     content = _run(content, recipe, _statistics(settled), where)
-    return absorb(content, settled.spans, keep_float, where=where)
+    return absorb(content, settled, keep_float, large, where=where)
 
 
 def to_fp16(content: bytes, *, where: str = "the network") -> bytes:
@@ -112,8 +113,12 @@ def to_dynamic(content: bytes, *, where: str = "the network") -> bytes:
 
     def recipe(manager: Any) -> None:
         manager.add_dynamic_config(".*", _every(), num_bits=8)
+        _leave(manager, graph, large)
 
-    return _run(canonical(content, where=where), recipe, None, where)
+    content = canonical(content, where=where)
+    graph = read_graph(content, where=where)
+    large = large_layers(graph)
+    return to_hybrid(_run(content, recipe, None, where), large, where=where)
 
 
 def _run(

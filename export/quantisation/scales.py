@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from benchmarks.anatomy.graph import Graph, Node
 from export.calibration.observers import Span
 
-__all__ = ["CHANNEL_AXIS", "FIXED", "MOVES", "Settled", "Steps", "operands", "settle", "steps_of"]
+__all__ = [
+    "CHANNEL_AXIS",
+    "FIXED",
+    "LEAST",
+    "MOVES",
+    "Settled",
+    "Steps",
+    "operands",
+    "places",
+    "settle",
+    "steps_of",
+]
 
 #: Scale and zero point of an int8 tensor.
 Steps = tuple[float, int]
@@ -42,7 +53,7 @@ CHANNEL_AXIS: Mapping[str, int] = {
 #: A stored bias stays below this, which leaves half of the int32 sum to the products.
 _MAX_BIAS = 2**30
 #: The quantiser takes no range and no greatest weight to be smaller.
-_LEAST = 1e-9
+LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,16 +103,20 @@ def settle(graph: Graph, spans: Mapping[str, Span]) -> Settled:
 def operands(node: Node) -> tuple[int, int, int]:
     """Return the tensor indices of input, weights and bias (-1 without one) of a convolution."""
     inputs = (*node.inputs, -1, -1)
-    if node.op == "TRANSPOSE_CONV":
-        return inputs[2], inputs[1], inputs[3]
-    return inputs[0], inputs[1], inputs[2]
+    source, weight, bias = places(node.op)
+    return inputs[source], inputs[weight], inputs[bias]
+
+
+def places(op: str) -> tuple[int, int, int]:
+    """Return where input, weights and bias of a convolution stand among its operands."""
+    return (2, 1, 3) if op == "TRANSPOSE_CONV" else (0, 1, 2)
 
 
 def steps_of(span: Span) -> Steps:
     """Return scale and zero point of a range that is made to hold zero, as the quantiser does."""
     least = np.minimum(np.float32(span[0]), np.float32(0))
     greatest = np.maximum(np.float32(span[1]), np.float32(0))
-    scale = np.maximum(greatest - least, np.float32(_LEAST)) / np.float32(255)
+    scale = np.maximum(greatest - least, np.float32(LEAST)) / np.float32(255)
     return float(scale), int(np.rint(np.float32(-128) - least / scale))
 
 
@@ -122,12 +137,12 @@ def _make_room(graph: Graph, node: Node, settled: Settled) -> None:
     axis = CHANNEL_AXIS[node.op]
     others = tuple(i for i in range(len(weight.shape)) if i != axis)
     own = np.abs(weight.data).max(axis=others, keepdims=True).astype(np.float32)
-    bounds = np.maximum(settled.weights.get(weight.name, own), np.float32(_LEAST))
+    bounds = np.maximum(settled.weights.get(weight.name, own), np.float32(LEAST))
     scale, _ = steps_of(settled.spans[source.name])
     if bias is not None and bias.data is not None:
         needed = np.abs(bias.data.astype(np.float64)) / (scale * _MAX_BIAS) * 127
         bounds = np.maximum(bounds, needed.reshape(bounds.shape).astype(np.float32))
-    if (bounds > np.maximum(own, np.float32(_LEAST))).any():
+    if (bounds > np.maximum(own, np.float32(LEAST))).any():
         settled.weights[weight.name] = bounds
     if result in settled.spans:
         least, greatest = settled.spans[result]

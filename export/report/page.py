@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from benchmarks.page import badge, document, fact_cards, legend, note
 from export.cards.names import clean, shorten
 from export.inspection.artefact import Inspection
 from export.inspection.layers import Layer
@@ -14,8 +15,6 @@ from export.report.words import HEAD, columns, counted, facts
 
 __all__ = ["page"]
 
-#: The page may load and run nothing, whatever a tensor is called.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 #: Columns that hold words.
 _WORDS = frozenset([1, 2, 3])
 _NAME, _PRECISION, _DECIBEL, _PIECE = 2, 3, 4, 11
@@ -25,11 +24,10 @@ _POOR_DB = 20.0
 
 def page(found: Inspection) -> str:
     """Return the page; every name from the file is escaped."""
-    title = escape(clean(found.name))
     body = "".join(
         [
-            f"<header><h1>{title}</h1>{_badge(found)}</header>",
-            _facts(found),
+            f"<header><h1>{escape(clean(found.name))}</h1>{_badge(found)}</header>",
+            fact_cards(facts(found)),
             _failures(found),
             _plots(found),
             _notes(found),
@@ -37,39 +35,20 @@ def page(found: Inspection) -> str:
             _method(found),
         ]
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main>"
-        "</body></html>\n"
-    )
+    return document(clean(found.name), body, style=STYLE)
 
 
 def _badge(found: Inspection) -> str:
     audit = found.audit
-    kind = "whole" if audit.integer and not audit.exceptions else "part"
-    return f'<p class="badge {kind}">{escape(clean(audit.label))}</p>'
-
-
-def _facts(found: Inspection) -> str:
-    cards = "".join(
-        # Operators' names are one long word; they may break at their underscores.
-        f"<div><dt>{escape(what)}</dt><dd>{escape(how).replace('_', '_<wbr>')}</dd></div>"
-        for what, how in facts(found)
-    )
-    return f'<dl class="facts">{cards}</dl>'
+    return badge(clean(audit.label), "good" if audit.integer and not audit.exceptions else "warn")
 
 
 def _failures(found: Inspection) -> str:
     if not found.samples:
-        return '<p class="part">There was no float network to compare with.</p>'
+        return note("There was no float network to compare with.", "warn")
     if not found.findings:
-        return '<p class="well">No silent failure found.</p>'
-    lines = "".join(
-        f"<li><b>{escape(f.kind)}</b> {escape(clean(str(f)))}</li>" for f in found.findings
-    )
-    return f'<section class="ill"><h2>Silent failures</h2><ul>{lines}</ul></section>'
+        return note("No silent failure found.", "good")
+    return note("Silent failures", "bad", [f"{f.kind}: {f}" for f in found.findings])
 
 
 def _plots(found: Inspection) -> str:
@@ -87,15 +66,12 @@ def _legend(layers: Iterable[Layer]) -> str:
     found = list(layers)
     precisions = dict.fromkeys(layer.precision for layer in found)
     kinds = {colour(p): p if p in COLOURS else "converts, counts" for p in precisions}
-    keys = "".join(
-        f'<span><i style="background:{shade}"></i>{escape(kind)}</span>'
-        for shade, kind in kinds.items()
-    )
+    marks = []
     if any(layer.only_rounds or (layer.near and layer.near.sqnr_db >= 99) for layer in found):
-        keys += '<span><i class="ring"></i>equal to float, or only rounding</span>'
+        marks.append(("ring", "equal to float, or only rounding"))
     if any(layer.delegated is False for layer in found):
-        keys += '<span><i class="triangle"></i>left the delegate</span>'
-    return f'<p class="legend">{keys}</p>'
+        marks.append(("triangle", "left the delegate"))
+    return legend(kinds.items(), marks=marks)
 
 
 def _notes(found: Inspection) -> str:

@@ -61,6 +61,8 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
         ("parameters", f"{found.totals['parameters'] / 1e6:.3f} M"),
         ("multiply-accumulates", f"{found.totals['macs'] / 1e6:.1f} M"),
     ]
+    if found.means:
+        rows.append(("INT8 by", clean(", ".join(found.means))))
     if found.total_ms is not None:
         rows.append(("one run, one thread", f"{found.total_ms:.3f} ms"))
     if found.arena_bytes is not None:

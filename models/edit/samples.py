@@ -1,4 +1,4 @@
-"""What export shows the editing network: hidden faces, for calibration and for evidence."""
+"""What export shows the editing network: hidden faces, for calibration, tuning and evidence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.covered import CoveredFaces, covered_crop, evidence, hide
+from models.training.covered import CoveredFaces, covered_crop, evidence, hide, tuning
 
-__all__ = ["calibration", "evidence"]
+__all__ = ["calibration", "evidence", "tuning"]
 
 Picture = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""What export shows the map network: drawn masks, for calibration and for evidence."""
+"""What export shows the map network: drawn masks, for calibration, tuning and evidence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.covered import CoveredFaces, drawn_crop, evidence
+from models.training.covered import CoveredFaces, drawn_crop, evidence, tuning
 
-__all__ = ["calibration", "evidence"]
+__all__ = ["calibration", "evidence", "tuning"]
 
 Picture = NDArray[np.uint8]
 

@@ -26,6 +26,7 @@ __all__ = [
     "evidence",
     "hide",
     "pairs",
+    "tuning",
 ]
 
 Picture = NDArray[np.uint8]
@@ -149,3 +150,8 @@ def pairs(
 def evidence(data: Path, limit: int | None) -> Iterator[tuple[Picture, Picture, Picture]]:
     """Yield the test pictures under the test templates: bare, masked, and the mask's map."""
     yield from pairs(data, "test", "test", limit=limit)
+
+
+def tuning(data: Path, limit: int | None) -> Iterator[tuple[Picture, Picture, Picture]]:
+    """Yield validation pictures under training templates, on which layers may be chosen."""
+    yield from pairs(data, "val", "train", limit=limit)

@@ -9,21 +9,30 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from edge.files import write_whole
+from export.importers.weights import QUANTISATION_AWARE, TRAINING
 
 __all__ = ["load_state", "save_state"]
 
-#: Ends of names that take no part in inference: what batch norm and ``qat`` count and observe.
-_PASSING = ("num_batches_tracked", "rounding.least", "rounding.greatest")
+#: What ``qat`` observes.
+_ROUNDED = ("rounding.least", "rounding.greatest")
+#: Ends of names that take no part in inference.
+_PASSING = ("num_batches_tracked", *_ROUNDED)
 
 
 def save_state(net: nn.Module, path: Path) -> None:
-    """Write the network's tensors, floating ones as float16 to keep the project small."""
+    """Write the network's tensors, floating ones as float16 to keep the project small.
+
+    The file says by itself whether they were trained under the rounding of INT8: what export
+    tells of them must not rest on somebody's memory.
+    """
+    state = net.state_dict()
     tensors = {
         name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
-        for name, value in net.state_dict().items()
+        for name, value in state.items()
         if not name.endswith(_PASSING)
     }
-    write_whole(path, save(tensors))
+    rounded = any(name.endswith(_ROUNDED) for name in state)
+    write_whole(path, save(tensors, {TRAINING: QUANTISATION_AWARE} if rounded else None))
 
 
 def load_state(net: nn.Module, path: Path) -> None:

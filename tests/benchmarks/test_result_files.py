@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.cli import main
+from benchmarks.figures import better_when_smaller
 from benchmarks.records import (
     AccuracyRecord,
     Facts,
     Figure,
     LatencyRecord,
     ResultCheck,
-    better_when_smaller,
     parse_record,
     read_record,
     write_record,

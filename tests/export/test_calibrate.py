@@ -105,7 +105,7 @@ def test_three_hundred_pictures_are_asked_for_unless_told_otherwise(tmp_path: Pa
     with pytest.raises(DataError, match=r"5 pictures to calibrate .* 300 are needed") as caught:
         folder_inputs(tmp_path, CONTRACT)
     assert caught.value.code == "export.samples"
-    assert "smaller minimum" in str(caught.value)
+    assert "fewer with --count" in str(caught.value)
 
 
 def test_sets_that_are_empty_or_unreadable_are_refused_with_the_count(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_an_input_of_no_known_colour_takes_no_picture() -> None:
 def _card(tmp_path: Path, *, count: int = 300) -> Path:
     text = CARD.format(
         name="net", task="mask", labels=["masked"], kind="box", outputs="", metric="accuracy",
-        max_drop=0.1,
+        max_drop=0.1, tuning="",
     )  # fmt: skip
     text += '[[contract.outputs]]\nmeaning = "logits"\nshape = [1, 1]\n'
     folder = tmp_path / "net"

@@ -25,7 +25,28 @@ def test_a_card_is_read(card_file: Path) -> None:
     assert (card.calibration.count, card.evidence.metric) == (300, "accuracy")
 
 
+def test_tuning_is_no_evidence_and_makes_its_own_pictures(tmp_path: Path) -> None:
+    card = read_card(write_recipe(tmp_path, "mask", tuning="val") / "model.toml")
+    assert card.tuning is not None
+    assert (card.tuning.split, card.tuning.function) == ("val", "tuning")
+    assert (card.evidence.split, card.evidence.function) == ("test", "evidence")
+    assert card.training == ""
+
+
+def test_our_own_cards_are_tuned_on_what_does_not_prove_them() -> None:
+    cards = find_cards(Path(__file__).resolve().parents[2] / "models")
+    for card in cards:
+        assert card.tuning is not None, card.name
+        assert card.tuning.split == "val", "a test split is never chosen on"
+        assert card.tuning.metric == card.evidence.metric
+
+
 WRONG = [
+    (
+        'licence = "Apache-2.0"',
+        'licence = "x"\n[source]\ntraining = "hard"',
+        "source.training: 'hard'",
+    ),
     # what stands in the card, what is put there, what the message says
     ('task = "mask"', 'task = "paint"', "task: 'paint' is none of 'detect'"),
     ('task = "mask"', "", "task: is missing"),

@@ -69,9 +69,9 @@ def test_a_second_run_skips_every_step_and_gives_the_same_bytes(
 ) -> None:
     flags = ("--format", "onnx", "--float")
     assert main(_command(network, tmp_path / "one", *flags)) == 0
-    assert "net: onnx-fp32: unchanged" not in capsys.readouterr().err
+    assert "net: onnx-fp32: unchanged, skipped" not in capsys.readouterr().err
     assert main(_command(network, tmp_path / "two", *flags)) == 0
-    assert "net: onnx-fp32: unchanged" in capsys.readouterr().err
+    assert "net: onnx-fp32: unchanged, skipped" in capsys.readouterr().err
     one, two = (tmp_path / name / "net.fp32.onnx" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
 
@@ -132,6 +132,45 @@ def test_one_bad_file_leaves_the_others_alone(
     assert "net" in captured.out
     assert not (out / "bad.json").exists()
     assert (out / "net.fp32.tflite").is_file()
+
+
+def test_several_at_a_time_tell_how_far_they_are(
+    network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = tmp_path / "twin.tflite"
+    twin.write_bytes(network.read_bytes())
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(b"nothing")
+    flags = ("--jobs", "2", "--format", "onnx", "--float")
+    command = _command(network, tmp_path / "out", *flags)
+    assert main([*command[:1], str(twin), str(bad), *command[1:]]) == 65
+    captured = capsys.readouterr()
+    for name in ("net", "twin"):
+        assert f"edge-export: {name}: onnx-fp32: " in captured.err
+        assert (tmp_path / "out" / f"{name}.fp32.onnx").is_file()
+    assert captured.err.splitlines()[-1].startswith(f"edge-export: {bad}: ")
+    assert [line.split()[0] for line in captured.out.splitlines()] == ["network", "twin", "net"]
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_steps_that_are_announced_are_those_that_are_taken(network: Path, mixed: bool) -> None:
+    from export.importers.source import find_source
+    from export.making.artefacts import Inputs, Request
+    from export.making.conversion import convert_source, steps_of
+    from export.progress import Progress
+
+    if mixed:
+        pytest.importorskip("ai_edge_quantizer", reason="needs the toolchain: make test-export")
+    samples = [(picture[None],) for picture in _pictures(20)]
+    precision = "int8" if mixed else "fp32"
+    request = Request(
+        wanted=(("tflite", "fp32"), ("onnx", precision)), min_db=1.0 if mixed else None
+    )
+    progress = Progress(lambda line: None)
+    progress.expect(steps_of(request, None))
+    given = Inputs(samples[:10], samples[10:], (_PICTURE,))
+    convert_source(find_source(network), request, inputs=lambda exact: given, say=progress)
+    assert progress.done == progress.expected
 
 
 def test_a_file_of_another_kind_is_refused_with_those_that_are_read(

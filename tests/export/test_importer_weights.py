@@ -21,7 +21,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from edge.errors import ConfigError, DataError, EdgeError, MissingInput
-from export.importers.weights import find_weights, read_weights
+from export.importers.weights import (
+    QUANTISATION_AWARE,
+    TRAINING,
+    find_weights,
+    read_weights,
+    training_of,
+)
 
 
 def _network() -> nn.Sequential:
@@ -59,6 +65,23 @@ def test_nested_wrappers_are_taken_off(tmp_path: Path) -> None:
 def test_files_from_before_pytorch_1_6_are_read(tmp_path: Path) -> None:
     found = _read(tmp_path / "net.pt", STATE, _use_new_zipfile_serialization=False)
     assert _same(found)
+
+
+def test_a_file_tells_that_it_was_trained_for_int8(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    for notes, told in (
+        ({TRAINING: QUANTISATION_AWARE}, QUANTISATION_AWARE),
+        ({TRAINING: "by a stranger \x1b[2J"}, ""),
+        (None, ""),
+    ):
+        save_file(STATE, path, notes)
+        assert training_of(path) == told
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(DataError, match="no safetensors file"):
+        training_of(path)
+    with pytest.raises(MissingInput):
+        training_of(tmp_path / "none.safetensors")
+    assert training_of(tmp_path / "weights.pth") == "", "a pickle is not opened to be asked"
 
 
 def test_safetensors_are_read(tmp_path: Path) -> None:

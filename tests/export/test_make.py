@@ -23,22 +23,25 @@ if any(
 
 # Everything below needs it; the modules themselves import it only when they run.
 from benchmarks.anatomy.quiet import quiet
+from export import verify
 from export.calibration.ranges import byte_spans, observe
 from export.cards.card import Card, read_card
 from export.gate.compare import blamed, compare, prove
 from export.gate.metric import figures_of
 from export.gate.peers import Peers
 from export.importers.load import load_module, load_network
-from export.importers.weights import WEIGHTS
+from export.importers.weights import QUANTISATION_AWARE, TRAINING, WEIGHTS
 from export.making.recipe import Settings
 from export.making.recipes import Made, make
+from export.making.steps import SKIPPED
 from export.program.lower import lower_module
 from export.program.lowered import Lowered, contract_of, real_values
+from export.progress import Progress
 from export.quantisation.quantise import quantise
 
 with quiet():
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file, save, save_file
 
 
 def _save_weights(folder: Path, **changes: Any) -> None:
@@ -123,16 +126,18 @@ def test_an_int8_picture_is_the_cameras_bytes(made: Made) -> None:
 
 def test_unchanged_steps_are_skipped_and_the_bytes_are_the_same(made: Made, home: Path) -> None:
     lines: list[str] = []
-    again = make(home / "again", _settings(home), say=lines.append)
+    progress = Progress(lines.append)
+    again = make(home / "again", _settings(home), say=progress)
+    assert progress.done == progress.expected, "what is skipped is a step as well"
     steps = ("lower", "calibrate", "tflite-int8", "verify-tflite-int8", "record")
     for task in ("detect", "mask"):
-        assert [f"{task}: {step}: unchanged" in lines for step in steps] == [True] * len(steps)
+        assert [f"{task}: {step}: {SKIPPED}" in lines for step in steps] == [True] * len(steps)
     for task in ("detect", "mask"):
         assert again.bundle.artefact(task).content == made.bundle.artefact(task).content
     lines.clear()
     make(home / "again", _settings(home, limit=8, only=("mask",)), say=lines.append)
-    assert "mask: record: unchanged" in lines
-    assert "mask: verify-tflite-int8: unchanged" not in lines
+    assert f"mask: record: {SKIPPED}" in lines
+    assert f"mask: verify-tflite-int8: {SKIPPED}" not in lines
     assert Bundle.open(home / "again").artefact("mask").evidence.n == 8
 
 
@@ -200,6 +205,8 @@ def test_a_folder_without_a_detector_is_proven_with_the_one_that_ships(home: Pat
     (alone / "mask").symlink_to(home / "models" / "mask")
     bundle = make(home / "lone", _settings(home, models=alone, work=home / "lone-work")).bundle
     assert bundle.tasks == ("mask",)
+    (line,) = verify(home / "lone", models=alone, data=home / "data")
+    assert line.startswith("mask.int8.tflite: accuracy ")
 
 
 def _peers(made: Made) -> Peers:
@@ -237,6 +244,30 @@ def test_layers_are_not_chosen_on_the_data_that_proves_them(home: Path) -> None:
     with pytest.raises(ConfigError, match="tuning: is missing"):
         make(home / "mixed", settings)
     assert not (home / "mixed").exists()
+
+
+def test_a_drop_is_held_on_the_tuning_data_and_all_means_are_told(home: Path) -> None:
+    folder = write_recipe(home / "tuned", "mask", tuning="val")
+    network = load_module(folder / "net.py").build()
+    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    (folder / WEIGHTS).write_bytes(save(tensors, {TRAINING: QUANTISATION_AWARE}))
+    lines: list[str] = []
+    progress = Progress(lines.append)
+    settings = _settings(
+        home, models=home / "tuned", work=home / "tuned-work", max_points=0.5, equalise=True,
+        correct=True, wanted=(("tflite", "fp32"), ("tflite", "int8")),
+    )  # fmt: skip
+    made = make(home / "tuned-bundle", settings, say=progress)
+    assert progress.done == progress.expected
+    assert "mask: layers are chosen on tiny/val, accuracy" in lines
+    means = (
+        "quantisation-aware training", "cross-layer equalisation", "bias correction",
+        "mixed precision: 0 layers in float",
+    )  # fmt: skip
+    audits = {a.precision: a.audit for a in made.bundle.artefacts}
+    assert audits["int8"] is not None and audits["int8"].means == means
+    assert audits["fp32"] is not None and audits["fp32"].means == ()
+    assert [row.means for row in made.rows] == [(), means]
 
 
 def test_a_card_of_another_shape_is_refused(card: Card, exact: Lowered) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.faces import FaceFinder
 from benchmarks.figures import Figures, Measure, share
 from benchmarks.foreign.network import Feed, Network, Trial
+from benchmarks.foreign.paired import Outcomes
 from benchmarks.foreign.picture import Run
 from benchmarks.metrics import sqnr_db
 from benchmarks.packs import Pack
@@ -87,7 +90,7 @@ def test_a_network_goes_all_the_way_and_a_second_run_makes_nothing_again(tmp_pat
     again = prove(of_network(network, tmp_path / "weights", settings.data, WHOLE), settings)
     assert again.to_json() == row.to_json()
     assert said
-    assert all(line.endswith("unchanged") for line in said)
+    assert all(line.endswith("unchanged, skipped") for line in said)
 
 
 def _strict(weights: Path) -> Trial:
@@ -125,11 +128,90 @@ def test_a_network_that_lost_too_much_is_brought_back_with_layers_in_float(
         assert tried.loss(f"{mended.format} int8") > 1 >= tried.loss(made.key)
         assert made.label != "int8"  # it is not plainly called INT8 any more
     text = page(record(["small"], {"small": row}, {}, limit=None))
-    assert f"| {len(row.mended[0].keep_float)} |" in text.partition("What mixed precision")[2]
+    kept = f"| {len(row.mended[0].keep_float)} of {row.mended[0].layers} |"
+    assert kept in text.partition("What mixed precision")[2]
     said.clear()
     again = prove(of_network(network, weights, settings.data, WHOLE), settings)
     assert again.to_json() == row.to_json()
-    assert all(line.endswith("unchanged") for line in said)
+    assert all(line.endswith("unchanged, skipped") for line in said)
+
+
+def _moving(weights: Path, *, tuned_loss: float) -> Trial:
+    """Lose points at the trial, and so many on training data, by more than the output's rounding.
+
+    A network that is float but for its output is off by half a step of 1/256 at most.
+    """
+    original = open_original(weights / "small.tflite")
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    inputs = [(PICTURE.real(pixels),) for pixels in pictures]
+
+    def judged(data: str, lost: float) -> Callable[..., Figures]:
+        def judge(run: Run, pack: Pack, finder: FaceFinder, limit: int | None) -> Figures:
+            off = max(float(np.abs(run(x)[0] - original(x)[0]).max()) for x in inputs)
+            measure = Measure(0.9 - (off > 0.55 / 256) * lost / 100, (0, 1), 12)
+            return Figures("t", data, 12, {"near": measure}, 0, 0.1)
+
+        return judge
+
+    def outcomes(run: Run, pack: Pack, limit: int | None) -> Outcomes:
+        return {"near": np.array([[9, 10], [8, 10]], float)}
+
+    tuning = Trial("tiny", ("near",), judged("tiny/train", tuned_loss))
+    return Trial("tiny", ("near",), judged("tiny/test", 2.0), outcomes, tuning)
+
+
+@pytest.mark.parametrize("tuned_loss", [2.0, 0.4])
+def test_outputs_that_are_near_are_searched_by_the_task_on_training_data(
+    tmp_path: Path, tuned_loss: float
+) -> None:
+    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
+    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    write_data(tmp_path / "data")
+    weights, said = tmp_path / "weights", []
+    network = dataclasses.replace(
+        _network(weights), trials=(_moving(weights, tuned_loss=tuned_loss),)
+    )
+    settings = _settings(tmp_path, said)
+    row = prove(of_network(network, weights, settings.data, WHOLE), settings)
+    tflite = row.mended[0]
+    assert tflite.tuned is not None
+    assert tflite.tuned["data"] == "tiny/train"
+    assert tflite.tuned["loss_points"]["int8"] == tuned_loss
+    if tuned_loss > 1:
+        assert tflite.reached
+        assert tflite.keep_float
+        assert tflite.tuned["loss_points"]["mixed"] == 0
+        assert row.trials[0].loss("tflite mixed") == 0
+    else:
+        assert tflite.keep_float == ()
+        assert row.trials[0].loss("tflite mixed") == pytest.approx(2)
+    assert row.trials[0].paired["tflite int8"] == {"near": [0, 0, 0]}
+    text = page(record(["small"], {"small": row}, {}, limit=None))
+    note = next(line for line in text.splitlines() if line.startswith("- small, tflite, on 12"))
+    assert ("become 0.00" if tuned_loss > 1 else "nothing to search for") in note
+    assert "| +0.00 to +0.00 / +0.00 to +0.00 |" in text
+
+
+def test_a_network_that_paints_is_brought_as_near_as_it_must_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.proof.mend._RANKED_ON", 32)  # all that are held back
+    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
+    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    write_data(tmp_path / "data")
+    weights, said = tmp_path / "weights", []
+    network, settings = _network(weights), _settings(tmp_path, said)
+    subject = of_network(network, weights, settings.data, WHOLE)
+    subject = dataclasses.replace(subject, trials=(), least_db=47.5)
+    row = prove(subject, settings)
+    for mended, made in zip(row.mended, row.artefacts[len(WANTED) :], strict=True):
+        assert mended.reached
+        assert 0 < len(mended.keep_float) <= mended.layers
+        assert min(made.sqnr_db) >= 47.5
+    text = page(record(["small"], {"small": row}, {}, limit=None))
+    assert "asked to be 48 dB near" in text
+    assert f"| small | tflite | {len(row.mended[0].keep_float)} of {row.mended[0].layers} |" in text
+    assert "What mixed precision brings back" not in text
 
 
 def test_what_does_not_convert_is_told_in_every_artefact(tmp_path: Path) -> None:

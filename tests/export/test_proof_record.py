@@ -78,6 +78,17 @@ def test_the_page_has_every_network_and_says_what_stops_one() -> None:
             assert above.count("|") == line.count("|")
 
 
+def test_float32_that_falls_short_is_held_against_double_precision() -> None:
+    near = dataclasses.replace(MADE[0], sqnr_db=(89.0,), double_db=(91.6, 92.1))
+    row = dataclasses.replace(ROW, artefacts=(near, *MADE[1:], STOPPED))
+    text = page(json.loads(json.dumps(_record(finder=row))))
+    assert (
+        "- finder, tflite fp32: 89.0 dB from the original, which is itself 91.6 dB from double "
+        "precision; the artefact 92.1 dB"
+    ) in text.splitlines()
+    assert "double precision" not in page(_record(finder=ROW))
+
+
 def test_rows_that_are_not_made_again_stay(tmp_path: Path) -> None:
     path = tmp_path / "foreign.json"
     path.write_text(json.dumps(_record(finder=ROW)))

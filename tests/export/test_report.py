@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from export.cards.names import clean, shorten
 from export.inspection.artefact import Inspection, inspect
+from export.inspection.beside import means_beside
 from export.report import page, show, text
 from tests.export.tflite_maker import Maker, alter, make, ranges_of, samples_of, small, tensor
 
@@ -253,3 +255,40 @@ def test_a_shown_name_is_printable_and_short(name: str) -> None:
 )
 def test_a_layers_own_path_is_told_without_scaffolding(name: str, shown: str) -> None:
     assert shorten(name, 40) == shown
+
+
+def test_the_report_says_by_which_means_int8_came_about(tmp_path: Path) -> None:
+    means = ["quantisation-aware training", "bias \x1b[31mcorrection"]
+    file = tmp_path / "net.int8.tflite"
+    record = {"artefacts": [7, {"file": "other"}, {"file": file.name, "means": means}]}
+    (tmp_path / "net.json").write_text(json.dumps(record))
+    assert means_beside(file) == tuple(means)
+    (tmp_path / "net.json").unlink()
+    manifest = {
+        "networks": {"mask": {"artefacts": [{"file": file.name, "audit": {"means": means}}]}}
+    }
+    (tmp_path / "bundle.json").write_text(json.dumps(manifest))
+    assert means_beside(file) == tuple(means)
+    found = inspect(None, make(small, RANGES), [], where=file.name, means=means_beside(file))
+    for written in (text(found), page(found)):
+        assert "quantisation-aware training, bias" in written and "\x1b[31m" not in written
+    assert found.to_json()["means"] == means
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["artefacts", "networks", "file", "means", "audit"]),
+                inner,
+                max_size=4,
+            )
+        ),
+    )
+)
+def test_any_record_is_read_or_is_none(tmp_path_factory: pytest.TempPathFactory, raw: Any) -> None:
+    folder = tmp_path_factory.mktemp("record")
+    (folder / "net.json").write_text(json.dumps(raw))
+    assert all(isinstance(text, str) for text in means_beside(folder / "net.int8.tflite"))

@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import ConfigError, DataError, MissingInput
 from export.calibration.ranges import Ranges, observe
+from export.importers.weights import QUANTISATION_AWARE, training_of
 from export.program.lower import lower_module
 from export.quantisation.quantise import quantise
 from models.blocks import BytesIn, Conv, MobileNetV2, Residual, double
@@ -140,6 +141,16 @@ def ready(net: nn.Module, images: NDArray[np.uint8]) -> nn.Module:
         for (values,) in real_values(images):
             net(torch.from_numpy(values))
     return net.eval()
+
+
+def test_the_weights_file_says_that_they_were_tuned(tmp_path: Path) -> None:
+    net, path = BytesIn(Small()), tmp_path / "w.safetensors"
+    save_state(net, path)
+    assert training_of(path) == ""
+    prepare(net)
+    save_state(net, path)
+    assert training_of(path) == QUANTISATION_AWARE
+    load_state(BytesIn(Small()), path)
 
 
 @pytest.mark.parametrize(

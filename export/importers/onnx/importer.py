@@ -13,6 +13,7 @@ from edge.errors import ConfigError, UnavailableError
 from export.importers.onnx.file import read_model
 from export.importers.onnx.fuse import fuse
 from export.importers.onnx.graph import Opening, read_graph
+from export.importers.shapes import is_picture, outside, plane
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +22,6 @@ __all__ = ["OnnxNetwork", "OnnxTensor", "open_onnx"]
 
 #: TensorProto.DataType of single and half floats; both are float32 here.
 _FLOATS = (1, 10, 11, 16)
-_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +95,17 @@ def open_onnx(path: Path, *, input_hw: tuple[int, int] | None = None) -> OnnxNet
     own = {o.name: _shape(o, None, path) for o in graph.inputs if all(o.dims[1:])}
     if len(own) == len(shapes) and own != shapes:
         check_resized(make_plan(graph, own, path), plan)
-    pictures = [_is_picture(o.dims) for o in graph.inputs]
+    pictures = [is_picture(o.dims) for o in graph.inputs]
     names = [o.name for o in graph.inputs]
     return OnnxNetwork(
         module=OnnxModule(plan.operations, names, pictures, graph.outputs).eval(),
         inputs=tuple(
-            OnnxTensor(name, _outside(shapes[name], picture), turned=picture)
+            OnnxTensor(name, outside(shapes[name]), turned=picture)
             for name, picture in zip(names, pictures, strict=True)
         ),
         outputs=tuple(OnnxTensor(name, plan.shapes[name]) for name in graph.outputs),
         operators=dict(sorted(operators.items())),
     )
-
-
-def _is_picture(dims: tuple[int | None, ...]) -> bool:
-    return len(dims) == 4 and dims[1] in _CHANNELS
-
-
-def _plane(dims: tuple[int | None, ...]) -> tuple[int, int] | None:
-    """Return the axes of a picture's height and width."""
-    if _is_picture(dims):
-        return 2, 3
-    return (1, 2) if len(dims) == 4 and dims[3] in _CHANNELS else None
 
 
 def _shape(opening: Opening, input_hw: tuple[int, int] | None, path: Path) -> tuple[int, ...]:
@@ -129,10 +118,9 @@ def _shape(opening: Opening, input_hw: tuple[int, int] | None, path: Path) -> tu
             code="source.dtype",
         )
     dims = [opening.dims[0] or 1, *opening.dims[1:]]
-    plane = _plane(opening.dims)
-    if plane and input_hw:
-        for axis, size in zip(plane, input_hw, strict=True):
-            dims[axis] = size
+    picture = plane(opening.dims)
+    if picture and input_hw:
+        dims[picture] = input_hw
     shape = tuple(n for n in dims if n is not None)
     if len(shape) < len(dims):
         open_ones = [n or "?" for n in opening.dims]
@@ -142,10 +130,3 @@ def _shape(opening: Opening, input_hw: tuple[int, int] | None, path: Path) -> tu
             code="source.open",
         )
     return shape
-
-
-def _outside(shape: tuple[int, ...], picture: bool) -> tuple[int, ...]:
-    if not picture:
-        return shape
-    batch, channels, height, width = shape
-    return batch, height, width, channels

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.anatomy.quiet import quiet
-from edge.errors import DataError, UnavailableError
+from edge.errors import DataError
 from export.inspection.audit.findings import Audit, Operator
+from export.inspection.onnx_file import parse_onnx
 
 __all__ = ["audit_onnx"]
 
@@ -37,14 +38,13 @@ _WHOLE = "QLinear"
 _DYNAMIC = frozenset(["ConvInteger", "MatMulInteger"])
 _INDICES = frozenset(["bool", "int32", "int64"])
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
-_MAX_BYTES = 1024 * 1024 * 1024
 
 
 def audit_onnx(content: bytes, where: str, *, keep_float: frozenset[str] = frozenset()) -> Audit:
     """Read what an ONNX file computes in; nothing is run.
 
     Args:
-        content: the file; data outside it is not looked at.
+        content: the file; one with data outside it is refused.
         where: its name, for messages.
         keep_float: output tensors of the nodes that were left in float on purpose.
 
@@ -70,29 +70,18 @@ def audit_onnx(content: bytes, where: str, *, keep_float: frozenset[str] = froze
 
 def _read(content: bytes, where: str) -> Any:
     """Parse the file and let onnx infer the types; neither runs anything."""
+    model = parse_onnx(content, where=where)
+    from onnx import shape_inference
+
     try:
-        import onnx
-    except ImportError as error:
-        raise UnavailableError(
-            f"{where}: reading ONNX needs onnx, which is not installed",
-            hint="pip install unveil-edge[export]",
-            code="export.onnx",
-        ) from error
-    try:
-        if len(content) > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        model = onnx.load_model_from_string(content)
         with quiet():
-            model = onnx.shape_inference.infer_shapes(model)
+            return shape_inference.infer_shapes(model).graph
     except Exception as error:
-        # The parser is protobuf's, the inference C++; both have exceptions of their own.
+        # The inference is C++ with exceptions of its own.
         raise DataError(
             f"{where}: is no ONNX file, or is damaged: {type(error).__name__}: {error}",
             code="onnx.damaged",
         ) from error
-    if not model.graph.node:
-        raise DataError(f"{where}: is no ONNX file: it has no operators", code="onnx.damaged")
-    return model.graph
 
 
 class _Reader:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.anatomy.base import Grid, Sample, Step, fit_sample
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import DataError, UnavailableError
+from export.inspection.onnx_file import parse_onnx
 from export.onnx_writer import input_steps
 
 __all__ = ["OnnxProbe"]
@@ -24,7 +25,7 @@ class OnnxProbe:
     """An ONNX network that shows the tensors that are asked for; see ``Probe``.
 
     Args:
-        content: the file; data outside it is not looked at.
+        content: the file; one with data outside it is refused.
         where: its name, for messages.
         wanted: names of tensors; those that it does not have are left out.
 
@@ -35,7 +36,7 @@ class OnnxProbe:
 
     def __init__(self, content: bytes, *, where: str, wanted: frozenset[str]) -> None:
         self._where = where
-        model = _read(content, where)
+        model = parse_onnx(content, where=where)
         graph = model.graph
         self.steps = tuple(
             Step(index, node.op_type, tuple(node.input), tuple(node.output))
@@ -85,30 +86,6 @@ class OnnxProbe:
             codes = shown != name
             values[name] = self.grids[name].real(array) if codes else array.astype(np.float32)
         return values
-
-
-def _read(content: bytes, where: str) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise UnavailableError(
-            f"{where}: reading ONNX needs onnx, which is not installed",
-            hint="pip install unveil-edge[export]",
-            code="export.onnx",
-        ) from error
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:
-        # protobuf has exceptions of its own.
-        raise DataError(
-            f"{where}: is no ONNX file, or is damaged: {type(error).__name__}: {error}",
-            code="onnx.damaged",
-        ) from error
-    for tensor in model.graph.initializer:
-        # The runtime would open whatever file is named there.
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise DataError(f"{where}: {tensor.name} is kept in another file", code="onnx.external")
-    return model
 
 
 def _quantised(graph: Any) -> dict[str, tuple[str, Grid]]:

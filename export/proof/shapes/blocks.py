@@ -26,8 +26,8 @@ def relu_pair(into: int, width: int) -> nn.Sequential:
 
 
 def leaky(channels: int, slope: float = 0.3) -> nn.Sequential:
-    """LeakyReLU, then batch norm; the slope is Keras's default."""
-    return nn.Sequential(nn.LeakyReLU(slope), nn.BatchNorm2d(channels))
+    """LeakyReLU, then batch norm; the slope and the batch norm's epsilon are Keras's defaults."""
+    return nn.Sequential(nn.LeakyReLU(slope), nn.BatchNorm2d(channels, eps=1e-3))
 
 
 def leaky_pair(into: int, width: int) -> nn.Sequential:

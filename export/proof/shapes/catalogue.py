@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SHAPES", "Shape", "random_inputs"]
 
+#: Random pictures on which weights are scaled and batch norms take their statistics.
+_SCALED_ON = 4
+#: What is asked of a network that paints.
+_PAINTED_DB = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -34,6 +39,8 @@ class Shape:
         parameters: how many the network of the older system has.
         norm_values: how many of them are a batch norm's, a channel: Keras counts 4, PyTorch 2.
         build: makes the network, its weights not yet scaled.
+        least_db: signal to noise that INT8 must keep; layers stay float until it does. 0 for a
+            network whose outputs go into a decision, where nearness says little.
     """
 
     name: str
@@ -43,15 +50,18 @@ class Shape:
     parameters: int
     norm_values: int
     build: Callable[[], nn.Module]
+    least_db: float = 0.0
 
     def network(self, *, seed: int = 0) -> nn.Module:
-        """Return the network with random weights of unit variance, in ``eval`` mode."""
+        """Return the network with random weights, see ``scaled``, in ``eval`` mode."""
         import torch
 
         from export.proof.shapes.scaled import scale_weights
 
         network = self.build()
-        batches = zip(*(self.real(inputs) for inputs in random_inputs(self, 2, seed)), strict=True)
+        batches = zip(
+            *(self.real(inputs) for inputs in random_inputs(self, _SCALED_ON, seed)), strict=True
+        )
         inputs = tuple(torch.from_numpy(np.concatenate(batch)) for batch in batches)
         scale_weights(network, inputs, seed=seed)
         return network
@@ -136,6 +146,7 @@ SHAPES = (
         34_535_813,
         4,
         _map_unet,
+        _PAINTED_DB,
     ),
     Shape(
         "seed-editing",
@@ -145,6 +156,7 @@ SHAPES = (
         3_256_731,
         4,
         _editing,
+        _PAINTED_DB,
     ),
     Shape(
         "seed-residual-unet",
@@ -154,6 +166,7 @@ SHAPES = (
         53_586_243,
         4,
         _residual_unet,
+        _PAINTED_DB,
     ),
     Shape(
         "seed-landmark-depth",

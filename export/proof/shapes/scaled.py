@@ -1,4 +1,4 @@
-"""Random weights with which a network's activations neither vanish nor explode."""
+"""Random weights with which a network's activations neither vanish, explode nor stand still."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def scale_weights(network: nn.Module, inputs: tuple[Tensor, ...], *, seed: int = 0) -> None:
-    """Give a network random weights whose layers' outputs have unit variance on these inputs.
+    """Give a network random weights whose layers' outputs are spread alike on these inputs.
 
-    He's initialisation (2015), then one forward pass in which every linear layer is divided by
-    the deviation of its output, and every batch norm takes the mean and variance it sees (the
-    layer-sequential unit variance of Mishkin and Matas, 2016). The network is left in ``eval``.
+    He's initialisation (2015), then one forward pass in which every layer is set by what it gives,
+    as Salimans and Kingma start a training (2016, arXiv 1602.07868, section 3): each channel of a
+    convolution is divided by its deviation and, where it has a bias, loses its mean. With biases of
+    zero, as He leaves them, what ReLU lets through adds up to channels that hardly change from
+    place to place, which a batch norm then blows up, rounding included; no training leaves a
+    network so. A dense layer has too few values a channel for that and is divided by the deviation
+    of all (the layer-sequential unit variance of Mishkin and Matas, 2016). Every batch norm takes
+    the mean and variance that it sees, as training would leave them. The network is left in
+    ``eval``.
 
     Args:
         network: changed in place.
@@ -59,9 +65,19 @@ def count_parameters(network: nn.Module, *, norm_values: int) -> int:
 
 
 def _to_unit_variance(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    deviation = output.std()
-    layer.weight.data.div_(deviation)
-    return output / deviation
+    if isinstance(layer, nn.Linear):
+        deviation = output.std()
+        layer.weight.data.div_(deviation)
+        return output / deviation
+    axes, channel = (0, 2, 3), (1, -1, 1, 1)
+    mean, deviation = output.mean(axes), output.std(axes)
+    # Transposed convolutions have the channels of their results second.
+    first = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
+    layer.weight.data.div_(deviation.reshape(first))
+    if layer.bias is None:
+        return output / deviation.reshape(channel)
+    layer.bias.data.copy_(-mean / deviation)
+    return (output - mean.reshape(channel)) / deviation.reshape(channel)
 
 
 def _take_statistics(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
