@@ -10,7 +10,7 @@ from edge.evidence import CalibrationRecord
 from export.cache import digest
 from export.calibration.ranges import Ranges
 from export.cards.card import TensorCard
-from export.making.mixing import Kept
+from export.making.kept import Kept
 from export.making.steps import OPSET, Steps
 from export.program.lowered import Lowered, Sample
 from export.quantisation.quantise import quantise

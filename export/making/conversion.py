@@ -23,7 +23,8 @@ from export.importers.source import Source
 from export.inspection.agreement import LayerAgreement, agreement
 from export.inspection.timing import medians_ms
 from export.making.artefacts import Artefacts, Inputs, Request
-from export.making.mixing import Kept, near_enough, within_points
+from export.making.kept import Kept
+from export.making.mixing import near_enough, within_points
 from export.making.steps import TOOLS, Steps
 from export.making.table import Row
 from export.making.task import Task, open_peers, prove_all

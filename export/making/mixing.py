@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.packs import Pack
 from edge.errors import ConfigError, GateFailed
 from export.cache import digest, digest_code, digest_files
 from export.cards.card import Card
-from export.cards.names import clean, shorten
 from export.gate.compare import Outputs, likeness
 from export.gate.metric import figures_of, loss
 from export.gate.peers import Peers
 from export.inspection.timing import medians_ms
+from export.making.kept import Kept, LayerCost
 from export.mixed import MixedPlan, Trial, candidates_of, search
 from export.program.lowered import Lowered, Sample, run
 from export.progress import Say
@@ -29,65 +29,16 @@ from export.progress import Say
 if TYPE_CHECKING:
     from export.making.artefacts import Artefacts
 
-__all__ = ["Kept", "LayerCost", "near_enough", "within_points"]
+__all__ = ["near_enough", "within_points"]
 
 #: SQNR of what is the same, see ``benchmarks.metrics.sqnr_db``.
 _EQUAL_DB = 99.0
 #: Inputs on which layers are ranked by how much each alone loses.
 _FEW = 4
-#: Layers whose cost is measured, the most sensitive first, and how much of a name is said.
-_MOST_TIMED, _NAME = 8, 60
+#: Layers whose cost is measured, the most sensitive first.
+_MOST_TIMED = 8
 #: What a point of a metric is, where it is no share.
 _POINT = {"psnr": 1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class LayerCost:
-    """What one layer in float costs, all others as they are.
-
-    Attributes:
-        layer: name of its output tensor.
-        ms: that a run takes longer, one thread.
-        size: bytes that the file is larger.
-    """
-
-    layer: str
-    ms: float
-    size: int
-
-    def __str__(self) -> str:
-        """In words."""
-        name = shorten(clean(self.layer), _NAME)
-        return f"{name} in float costs {self.ms:+.3f} ms, {self.size / 1024:+.1f} KiB"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Layers that stay float.
-
-    Attributes:
-        layers: names of their output tensors, the most sensitive first.
-        summary: what the search found, in one line.
-        costs: of the most sensitive of them.
-    """
-
-    layers: tuple[str, ...] = ()
-    summary: str = ""
-    costs: tuple[LayerCost, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return the fields."""
-        return {
-            "layers": list(self.layers),
-            "summary": self.summary,
-            "costs": [asdict(cost) for cost in self.costs],
-        }
-
-    @classmethod
-    def from_json(cls, stored: Any) -> Kept:
-        """Read what ``to_json`` gave and a step kept."""
-        costs = tuple(LayerCost(**cost) for cost in stored["costs"])
-        return cls(tuple(stored["layers"]), stored["summary"], costs)
 
 
 def near_enough(

@@ -16,9 +16,10 @@ with weights w0, w1, w2:
 
 Zeros beyond the border agree: the enlarged picture's border is the small one's, doubled.
 
-The products are as many as before, zeros counted, but kernels compute 8 to 16 channels at once
-(XNNPACK's ``nr``): a network's last convolution, to one channel or three, leaves most of them idle
-and with this only a quarter of the pixels do.
+The products are as many as before, zeros counted. But kernels compute 8 or 16 channels at once
+(XNNPACK's ``nr``), so that a last convolution, to one channel or three, leaves most of them idle;
+now there are four times the channels on a quarter of the pixels. The map network takes a quarter
+less time for it, in INT8 and in float (AMD EPYC, one thread, in turns).
 """
 
 from __future__ import annotations

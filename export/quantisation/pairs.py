@@ -8,8 +8,10 @@ channels, need no work, for they lie so in memory; a kernel three wide that step
 wide and steps by one, with zeros where the fourth column would be. Sums of integers stay the same
 to the last bit.
 
-A value of the result takes 9 x 8 products before and 6 x 8 afterwards; in groups of four it takes
-9 x 4 and 6 x 8, but a third fewer visits of pixels.
+With groups of eight a value of the result takes 9 x 8 products before and 6 x 8 afterwards: the
+detector takes 3 % less time for it, the mask, emotion and identity networks 1 % (AMD EPYC, one
+thread, in turns). With groups of four it is 9 x 4 before and 6 x 8 afterwards, for a third fewer
+visits of pixels; that was not timed.
 """
 
 from __future__ import annotations
