@@ -39,7 +39,7 @@ __all__ = ["fold_enlarge"]
 #: How often a side grows, and of how many pixels a block is.
 _FACTOR, _BLOCK = 2, 4
 #: Channels of the new convolution at most: what XNNPACK's INT8 kernels compute at once
-#: (4x16c4 neondot, 7x16c8 avx512vnni). Above, nothing was idle.
+#: (4x16c4 neondot, 7x16c8 avx512vnni); more would begin a second group for each pixel.
 _MOST = 16
 #: float64 ``[place in the block, small pixel, weight]``: the table above.
 _SEEN = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]], np.float64)

@@ -15,6 +15,7 @@ from export.calibration.ranges import Ranges
 from export.program.canonical import canonical
 from export.quantisation.absorb import absorb
 from export.quantisation.large import large_layers, to_hybrid
+from export.quantisation.nearest import enlarge_by_copies
 from export.quantisation.scales import Settled, settle
 
 __all__ = ["IO", "quantise", "to_dynamic", "to_fp16"]
@@ -48,7 +49,8 @@ def quantise(
     Returns:
         TFLite file; equal input gives equal bytes. Operators that neither the quantiser nor
         ``export.quantisation.absorb`` can give integers stay float: look with
-        ``export.inspection.audit``.
+        ``export.inspection.audit``. Nearest-neighbour enlarging is written as copies, which the
+        delegate takes.
 
     Raises:
         UnavailableError: ai-edge-quantizer is not installed.
@@ -69,7 +71,8 @@ def quantise(
         _leave(manager, graph, keep_float | large)
 
     content = _run(content, recipe, _statistics(settled), where)
-    return absorb(content, settled, keep_float, large, where=where)
+    content = absorb(content, settled, keep_float, large, where=where)
+    return enlarge_by_copies(content, where=where)
 
 
 def to_fp16(content: bytes, *, where: str = "the network") -> bytes:
