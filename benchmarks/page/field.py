@@ -16,6 +16,8 @@ __all__ = ["Axis", "Field"]
 _STEPS = (1, 2, 5, 10)
 #: Between the ends of a logarithmic axis at most.
 _DECADES = 1e12
+#: What is smaller than this is drawn as nothing: a share of it would underflow.
+_NOTHING = 1e-200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Axis:
             zero: let a linear axis begin at 0.
         """
         if log:
-            high = max(max(values), 0.0) or 1.0
+            high = max(values) if max(values) > _NOTHING else 1.0
             low = min((value for value in values if value >= high / _DECADES), default=high)
             room = max(1.06, (high / low) ** 0.06)
             return cls(low / room, high * room, title, log=True)

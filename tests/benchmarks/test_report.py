@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.cli import main
@@ -260,6 +260,7 @@ def test_two_files_of_one_name_are_told_apart() -> None:
 finite = st.floats(-1e15, 1e15)
 
 
+@example(values=[5e-324], log=True, zero=False)
 @given(values=st.lists(finite, min_size=1, max_size=9), log=st.booleans(), zero=st.booleans())
 def test_an_axis_has_room_for_every_value(values: list[float], log: bool, zero: bool) -> None:
     axis = Axis.around(values, log=log, zero=zero)
