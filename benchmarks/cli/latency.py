@@ -222,7 +222,10 @@ def latency_text(result: LatencyResult) -> str:
         parts = (spent.pre_ns, spent.infer_ns, spent.post_ns)
         figures = "".join(f"{part / n / 1e6:>9.3f}" for part in parts)
         lines.append(f"  {name:<18}{figures}{spent.runs / n:>7.2f}")
-    lines.append(f"  outside the engines {result.overhead_ms:.3f} ms a frame (median)")
+    lines.append(
+        f"  outside the engines {result.overhead_ms:.3f} ms a frame (median), "
+        f"outside the stages {result.between_ms:.3f}"
+    )
     if result.harness_ms is not None:
         lines.append(f"  with engines that compute nothing {result.harness_ms:.3f} ms")
     lines += [f"  INVALID: {reason}" for reason in result.invalid]

@@ -127,6 +127,19 @@ class LatencyResult:
         )
 
     @property
+    def between_ms(self) -> float:
+        """Median of a frame's time outside all stages: what the pipeline itself costs."""
+        return float(
+            np.median(
+                [
+                    answer.total_ns - sum(spent.total_ns for spent in answer.stage_ns.values())
+                    for answer in self.run.answers
+                ]
+            )
+            / 1e6
+        )
+
+    @property
     def reused(self) -> float | None:
         """Share of the faces whose mask state was taken from an earlier frame; None without any."""
         stages = self.stages
@@ -162,6 +175,7 @@ class LatencyResult:
             "fps_ci95": [_plain(low), _plain(high)],
             "stages": {name: _stage_ms(spent, n) for name, spent in self.stages.items()},
             "overhead_ms": _plain(self.overhead_ms),
+            "between_ms": _plain(self.between_ms),
             "harness_ms": _plain(self.harness_ms),
         }
         if self.traffic is not None:

@@ -60,9 +60,12 @@ def steps(picture: str) -> Iterator[Step]:
 
 
 def prepare(folder: Path) -> Path:
-    """Write the picture that is measured on: the demo's portrait with the drawn mask."""
+    """Write the picture that is measured on: the demo's portrait with the drawn mask.
+
+    As large as a camera's frame: 640x480, the upper part of it.
+    """
     with Pipeline(Bundle.open(default_bundle()), embeddings=True) as pipeline:
-        image = masked_frame(pipeline).image
+        image = cv2.resize(masked_frame(pipeline).image, (640, 640))[:480]
     picture = folder / "masked.png"
     write_whole(picture, cv2.imencode(".png", image)[1].tobytes())
     return picture

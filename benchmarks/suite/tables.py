@@ -54,8 +54,11 @@ def _wanted(results: Results) -> Iterator[tuple[str, str, str, str]]:
     single = results["single-stream"]
     overhead = single["overhead_ms"]
     inside = single["latency_ms"]["p50"] - overhead
+    between = single["between_ms"]
     share = f"{overhead / inside:.1%} ({overhead:.2f} ms)"
     yield "outside the engines, of the time inside them", share, "", "at most 5 %"
+    share = f"{between / inside:.1%} ({between:.3f} ms)"
+    yield "of it outside the stages too: the pipeline itself", share, "", ""
     gains = results["scaling"]["gains"]
     for key, what, wanted in (
         ("threads", "frames a second of two threads against one", "1.7"),
