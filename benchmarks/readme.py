@@ -1,7 +1,7 @@
-"""``make figures``: measure every figure of the README and write its tables.
+"""``make figures``: measure every figure of accuracy, and write the README's table and the page.
 
-Each row comes from a command that anybody can run: ``edge-bench accuracy TASK --data PACK`` or
-``make peers``; the evidence is read from the bundle. Nothing in the tables is typed by hand.
+Each row comes from a command that anybody can run, ``edge-bench accuracy TASK --data PACK``; the
+evidence is read from the bundle. Nothing in the tables is typed by hand.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import datetime
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from benchmarks.demo.picture import astronaut
 from benchmarks.fingerprint import machine
-from benchmarks.footprint import measure_footprint
 from edge.bundle import Bundle, default_bundle
 from edge.cli.common import Parser, run_command, say
 from edge.errors import DataError, EdgeError, MissingInput
@@ -39,7 +34,17 @@ RUNS = (
 )
 _PROGRAM = "python -m benchmarks.readme"
 _README = Path("README.md")
+_PAGE = Path("docs/accuracy.md")
 _RECORD = Path("benchmarks/results/figures.json")
+#: Figures that stand in the README; the page has all of them, group by group.
+_HEADLINES = {
+    "detect": ("recall", "precision", "noses", "empty_clean"),
+    "mask": ("accuracy", "accuracy3", "macro_f1"),
+    "identity": ("accuracy", "eer", "tar_at_far"),
+    "emotion": ("accuracy", "macro_f1"),
+    "reconstruct": ("psnr", "ssim", "psnr_covered", "psnr_masked"),
+}
+_HEAD = ("task", "pack", "figure", "value", "95 %", "n")
 _MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 
@@ -73,13 +78,6 @@ def _reports(data: Path, pairs: Path | None) -> list[dict[str, Any]]:
     return reports
 
 
-def _footprint() -> dict[str, object]:
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "astronaut.png"
-        cv2.imwrite(str(picture), astronaut())
-        return measure_footprint(picture).to_json()
-
-
 def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
@@ -94,11 +92,11 @@ def _interval(ends: Sequence[float | None] | None) -> str:
     return "-" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}"
 
 
-def _measures(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _measures(report: dict[str, Any], *, all_of_them: bool) -> Iterator[tuple[str, ...]]:
     for key, ends in report.items():
-        if not key.endswith("_ci95"):
-            continue
         name = key.removesuffix("_ci95")
+        if name == key or not (all_of_them or name in _HEADLINES[report["task"]]):
+            continue
         value, n = report[name], report[name + "_n"]
         if not isinstance(value, dict):
             value, ends, n = {"": value}, {"": ends}, {"": n}
@@ -116,23 +114,41 @@ def _evidence() -> Iterator[tuple[str, ...]]:
         yield (artefact.task, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
 
 
-def _tables(record: dict[str, Any]) -> str:
+def _caption(record: dict[str, Any]) -> str:
     facts = record["machine"]
-    head = f"{record['date']}, {facts['processor']}, bundle `{record['bundle'][:12]}`."
-    rows = [row for report in record["reports"] for row in _measures(report)]
-    lines = [head, "", "INT8 in LiteRT, `edge-bench accuracy TASK --data PACK`:", ""]
-    lines += _markdown(("task", "pack", "figure", "value", "95 %", "n"), rows)
+    return f"{record['date']}, {facts['processor']}, bundle `{record['bundle'][:12]}`."
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """Return the README's lines."""
+    rows = [row for report in record["reports"] for row in _measures(report, all_of_them=False)]
+    lines = [f"{_caption(record)} INT8 in LiteRT, `edge-bench accuracy TASK --data PACK`; groups,"]
+    lines += ["parts and classes apart: [docs/accuracy.md](docs/accuracy.md).", ""]
+    lines += _markdown(_HEAD, rows)
     lines += ["", "What export measured before it let a network into the bundle:", ""]
     columns = ("network", "metric", "float", "INT8", "n", "data", "file")
-    lines += _markdown(columns, list(_evidence()))
-    cost = record["footprint"]
-    lines += [
+    return "\n".join([*lines, *_markdown(columns, list(_evidence()))])
+
+
+def _page(record: dict[str, Any]) -> str:
+    """Return docs/accuracy.md."""
+    lines = [
+        "# How often it is right",
         "",
-        f"`import edge` {cost['import_ms']:.1f} ms; `edge-run` on one picture, start to exit, "
-        f"{cost['first_result_ms']:.0f} ms and at most {cost['resident_mib']:.0f} MiB resident "
-        "(medians of fresh processes).",
+        "Written by `make figures`; do not edit. Every figure through the runtime's own path, on",
+        "test splits that no recipe has seen; what each is, and how its interval is taken, says",
+        "[bench.md](bench.md). A group with few pictures has a figure too: read `n` and the",
+        "interval before the value.",
+        "",
+        _caption(record),
     ]
-    return "\n".join(lines)
+    for report in record["reports"]:
+        rows = [row[2:] for row in _measures(report, all_of_them=True)]
+        lines += ["", f"## {report['task']}, {report['data']}", ""]
+        lines += [f"`edge-bench accuracy {report['task']} --data {report['data'].split('/')[0]}`,"]
+        lines += [f"{report['n']:,} pictures or pairs.", ""]
+        lines += _markdown(_HEAD[2:], rows)
+    return "\n".join(lines) + "\n"
 
 
 def replace_between(text: str, marks: tuple[str, str], tables: str) -> str:
@@ -150,24 +166,37 @@ def replace_between(text: str, marks: tuple[str, str], tables: str) -> str:
 
 
 def _run(argv: Sequence[str]) -> int:
-    parser = Parser(prog=_PROGRAM, description="Measure the README's figures; see make figures.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data packs")
-    parser.add_argument("--pairs", type=Path, help="clean/ and masked/, for the reconstruction")
+    parser = Parser(
+        prog=_PROGRAM,
+        description="Measure the README's figures; see make figures.",
+        epilog="example: make figures DATA=data",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="folder of the data packs; without it the tables are written again from the record",
+    )
+    parser.add_argument(
+        "--pairs", metavar="DIR", type=Path, help="clean/ and masked/, for the reconstruction"
+    )
     options = parser.parse_args(argv)
     text = _README.read_text(encoding="utf-8")
-    record = {
-        "schema": "unveil-edge.figures/1",
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "bundle": Bundle.open(default_bundle()).digest,
-        "footprint": _footprint(),
-        "reports": _reports(options.data, options.pairs),
-    }
-    tables = _tables(record)
-    _RECORD.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(_RECORD, (json.dumps(record, indent=1) + "\n").encode())
-    write_whole(_README, replace_between(text, _MARKS, tables).encode())
-    print(tables)
+    if options.data is None:
+        record = json.loads(_RECORD.read_text(encoding="utf-8"))
+    else:
+        record = {
+            "schema": "unveil-edge.figures/2",
+            "date": datetime.date.today().isoformat(),
+            "machine": machine(),
+            "bundle": Bundle.open(default_bundle()).digest,
+            "reports": _reports(options.data, options.pairs),
+        }
+        write_whole(_RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    summary = _summary(record)
+    write_whole(_PAGE, _page(record).encode())
+    write_whole(_README, replace_between(text, _MARKS, summary).encode())
+    print(summary)
     return 0
 
 
