@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -68,6 +69,15 @@ def test_a_known_person_is_named_and_the_default_gallery_is_found(
     assert identity == {"person": "Ada", "similarity": 1.0, "reconstructed": False}
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let a child be interrupted: a shell's background job hands on that it passes over it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize("sink", ["jsonl", "video"])
 def test_stopping_a_live_source_keeps_what_it_gave(sink: str, tmp_path: Path, bundle: Path) -> None:
     target = tmp_path / ("a.jsonl" if sink == "jsonl" else "a.avi")
@@ -89,6 +99,7 @@ def test_stopping_a_live_source_keeps_what_it_gave(sink: str, tmp_path: Path, bu
     assert all(json.loads(line) for line in signals.read_text().splitlines())
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_stopping_a_bounded_source_leaves_nothing(tmp_path: Path, bundle: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
