@@ -104,7 +104,7 @@ clean:
 	touch $@
 
 .venv-public/peers.stamp: | .venv-public/bin/python
-	.venv-public/$(PIP_INSTALL) numpy opencv-python-headless onnxruntime ai-edge-litert
+	.venv-public/$(PIP_INSTALL) numpy "opencv-python-headless<5" onnxruntime ai-edge-litert
 	touch $@
 
 .PHONY: needs-data

@@ -48,7 +48,7 @@ setup(
     # models/<name>/ are folders loaded by path from their card, no packages: see docs/decisions.md.
     packages=find_packages(include=[p for room in ROOMS for p in (room, f"{room}.*")]),
     package_data={"edge": ["bundles/default/*"]},
-    install_requires=["numpy>=1.24", "opencv-python-headless>=4.8", "ai-edge-litert>=2.1"],
+    install_requires=["numpy>=1.24", "opencv-python-headless>=4.8,<5", "ai-edge-litert>=2.1"],
     extras_require={
         "onnx": ["onnxruntime>=1.17"],
         # 38 is what Debian 12 and Raspberry Pi OS carry.

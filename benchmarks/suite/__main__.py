@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.readme import replace_between
-from benchmarks.suite.steps import machine_name, prepare, run_steps, steps
+from benchmarks.suite.steps import (
+    FOOTPRINT,
+    machine_name,
+    measure_start,
+    prepare,
+    run_steps,
+    steps,
+)
 from benchmarks.suite.tables import page, summary
 from edge.cli.common import Parser, run_command, say
 from edge.errors import MissingInput
@@ -38,23 +45,24 @@ def _run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--only",
         metavar="FILE",
-        nargs="+",
-        help="measure these anew, such as scaling.json; none at all writes the tables again",
+        nargs="*",
+        help="measure these anew, such as scaling.json; without a name write the tables again",
     )
     options = parser.parse_args(argv)
     out = options.results / machine_name()
     out.mkdir(parents=True, exist_ok=True)
+    todo = list(steps())
+    names = [step.file for step in todo]
     with tempfile.TemporaryDirectory() as folder:
-        picture = prepare(Path(folder))
-        todo = list(steps(str(picture)))
-        chosen = [s for s in todo if options.only is None or s.file in options.only]
-        run_steps(chosen, out, picture, say=lambda line: say(_PROGRAM, line))
-        # A person who repeats a command has a picture of another name.
-        commands = {
-            s.file.removesuffix(".json"): s.command.replace(str(picture), "masked.png")
-            for s in todo
-        }
-    results = _read(out, [s.file for s in todo])
+        wanted = {*names, FOOTPRINT} if options.only is None else set(options.only)
+        if wanted:
+            picture = prepare(Path(folder))
+            chosen = [step for step in todo if step.file in wanted]
+            run_steps(chosen, out, picture.parent, say=lambda line: say(_PROGRAM, line))
+            if FOOTPRINT in wanted:
+                measure_start(out, picture, say=lambda line: say(_PROGRAM, line))
+    commands = {step.file.removesuffix(".json"): step.command for step in todo}
+    results = _read(out, names)
     text = options.readme.read_text(encoding="utf-8")
     write_whole(options.page, page(results, commands).encode())
     write_whole(options.readme, replace_between(text, _MARKS, "\n".join(summary(results))).encode())
@@ -67,7 +75,7 @@ def _read(folder: Path, needed: Sequence[str]) -> dict[str, dict[str, object]]:
     for name in needed:
         if not (folder / name).is_file():
             raise MissingInput(f"{folder / name}: not measured yet", hint=f"run with --only {name}")
-    files = [folder / name for name in (*needed, "footprint.json", "peers.json")]
+    files = [folder / name for name in (*needed, FOOTPRINT, "peers.json")]
     return {f.stem: json.loads(f.read_text(encoding="utf-8")) for f in files if f.is_file()}
 
 

@@ -20,7 +20,12 @@ from edge.errors import EdgeError
 from edge.files import write_whole
 from edge.pipeline import Pipeline
 
-__all__ = ["Step", "machine_name", "prepare", "run_steps", "steps"]
+__all__ = ["FOOTPRINT", "Step", "machine_name", "measure_start", "prepare", "run_steps", "steps"]
+
+#: One masked face.
+_PICTURE = "masked.png"
+#: Result that no command of ``edge-bench`` writes.
+FOOTPRINT = "footprint.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,9 @@ def machine_name() -> str:
     return f"{words}-{facts['cores']}-cores"
 
 
-def steps(picture: str) -> Iterator[Step]:
-    """Yield the measurements in their order.
-
-    Args:
-        picture: one masked face.
-    """
-    at = ("--source", picture)
+def steps() -> Iterator[Step]:
+    """Yield the measurements in their order; each finds the picture beside it."""
+    at = ("--source", _PICTURE)
     yield Step("single-stream.json", ("latency", *at))
     yield Step("multi-stream.json", ("latency", *at, "--scenario", "multi-stream"))
     yield Step("offline.json", ("latency", *at, "--scenario", "offline"))
@@ -66,20 +67,18 @@ def prepare(folder: Path) -> Path:
     """
     with Pipeline(Bundle.open(default_bundle()), embeddings=True) as pipeline:
         image = cv2.resize(masked_frame(pipeline).image, (640, 640))[:480]
-    picture = folder / "masked.png"
+    picture = folder / _PICTURE
     write_whole(picture, cv2.imencode(".png", image)[1].tobytes())
     return picture
 
 
-def run_steps(
-    todo: Sequence[Step], out: Path, picture: Path, *, say: Callable[[str], None]
-) -> None:
-    """Run every step and keep what it printed, and the footprint of a fresh process.
+def run_steps(todo: Sequence[Step], out: Path, folder: Path, *, say: Callable[[str], None]) -> None:
+    """Run every step and keep what it printed.
 
     Args:
         todo: the steps.
         out: folder of the results.
-        picture: for the footprint.
+        folder: with the picture; the commands run there, so that no result has a path in it.
         say: takes one line a step.
 
     Raises:
@@ -92,6 +91,7 @@ def run_steps(
             stdout=subprocess.PIPE,
             stderr=sys.stderr,
             text=True,
+            cwd=folder,
             check=False,
         )
         if answer.returncode:
@@ -99,9 +99,17 @@ def run_steps(
             error.exit_code = answer.returncode
             raise error
         write_whole(out / step.file, answer.stdout.encode())
+
+
+def measure_start(out: Path, picture: Path, *, say: Callable[[str], None]) -> None:
+    """Measure start and memory of fresh processes, and keep them in ``FOOTPRINT``.
+
+    Raises:
+        EdgeError: a process failed.
+    """
     say("start and memory of fresh processes")
     footprint = {"kind": "footprint", **measure_footprint(picture).to_json()}
-    write_whole(out / "footprint.json", (json.dumps(footprint) + "\n").encode())
+    write_whole(out / FOOTPRINT, (json.dumps(footprint) + "\n").encode())
 
 
 if __name__ == "__main__":

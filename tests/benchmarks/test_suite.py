@@ -36,7 +36,7 @@ def test_a_machine_has_a_name_that_is_a_folder() -> None:
 
 
 def test_every_step_is_a_command_and_a_file_of_its_own() -> None:
-    todo = list(steps("masked.png"))
+    todo = list(steps())
     assert len({step.file for step in todo}) == len(todo)
     assert todo[0].command == "edge-bench latency --source masked.png"
 
@@ -47,9 +47,9 @@ def test_the_committed_tables_are_those_of_the_committed_results(first: Path) ->
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in first.parent.glob("*.json")
     }
-    order = [step.file.removesuffix(".json") for step in steps("masked.png")]
+    order = [step.file.removesuffix(".json") for step in steps()]
     results = {name: results[name] for name in (*order, "footprint", "peers") if name in results}
-    commands = {step.file.removesuffix(".json"): step.command for step in steps("masked.png")}
+    commands = {step.file.removesuffix(".json"): step.command for step in steps()}
     assert page(results, commands) == (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\n".join(summary(results)) in readme
