@@ -12,6 +12,7 @@ __all__ = ["main"]
 _PROGRAM = "edge-bench"
 _EXAMPLES = """\
 examples:
+  edge-bench                                         (latency, on drawn faces)
   edge-bench latency --source photo.jpg
   edge-bench latency --source photo.jpg --scenario offline --json > today.json
   edge-bench accuracy mask --data data/mask3
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
-        description="Measure the networks of a bundle through the runtime's own path.",
+        description="Measure the networks of a bundle through the runtime's own path. Without a "
+        "command: latency.",
         epilog=_EXAMPLES,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -41,6 +43,8 @@ def _parser() -> Parser:
 
 
 def _run(argv: Sequence[str]) -> int:
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
+        argv = ["latency", *argv]
     options = _parser().parse_args(argv)
     code: int = options.run(options)
     return code

@@ -14,9 +14,20 @@ from edge.cli.common import whole_number
 if TYPE_CHECKING:
     from edge.bundle import Bundle
 
-__all__ = ["PROGRAM", "SCHEMA", "Commands", "add_engine_options", "open_bundle", "print_object"]
+__all__ = [
+    "DRAWN",
+    "PROGRAM",
+    "SCHEMA",
+    "Commands",
+    "add_engine_options",
+    "open_bundle",
+    "print_object",
+]
 
 PROGRAM = "edge-bench"
+#: A source that every machine has: one masked and one bare face that move, so that every stage has
+#: work.
+DRAWN = "synthetic://?faces=2&masked=1&frames=16"
 #: What ``add`` of a command's module adds its parser to.
 Commands = Any
 

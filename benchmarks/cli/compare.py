@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cli.common import PROGRAM, Commands, print_object
+from benchmarks.cli.common import DRAWN, PROGRAM, Commands, print_object
 from edge.cli.common import Progress, positive_number, say, whole_number
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-#: One masked and one bare face that move: every stage has work.
-_SOURCE = "synthetic://?faces=2&masked=1&frames=16"
 _DESCRIPTION = """\
 Compare two bundles, two ways of running one, or two result files.
 
@@ -42,7 +40,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("a", metavar="A", help="a bundle, or a result file")
     parser.add_argument("b", metavar="B", help="another")
     parser.add_argument(
-        "--source", metavar="URI", default=_SOURCE, help="as in edge-run (default: %(default)s)"
+        "--source", metavar="URI", default=DRAWN, help="as in edge-run (default: %(default)s)"
     )
     parser.add_argument(
         "--subject",

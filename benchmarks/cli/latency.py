@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.cli.common import (
+    DRAWN,
     PROGRAM,
     SCHEMA,
     Commands,
@@ -39,7 +40,9 @@ _STREAMS = 8
 def add(commands: Commands) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("latency", help="milliseconds a frame", epilog=_EXAMPLES)
-    parser.add_argument("--source", metavar="URI", required=True, help="as in edge-run")
+    parser.add_argument(
+        "--source", metavar="URI", default=DRAWN, help="as in edge-run (default: %(default)s)"
+    )
     parser.add_argument(
         "--scenario",
         choices=SCENARIOS,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cli.common import PROGRAM, Commands, print_object
+from benchmarks.cli.common import DRAWN, PROGRAM, Commands, print_object
 from edge.cli.common import positive_number, say
 from edge.manifest import ENGINES, PRECISIONS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-_SOURCE = "synthetic://?faces=2&masked=1&frames=16"
 _MOST_THREADS = 256
 _DESCRIPTION = """\
 Time every network of a bundle, and the pipeline, in every precision and on every engine that it
@@ -40,7 +39,7 @@ def add(commands: Commands) -> None:
         description=_DESCRIPTION, epilog=_EXAMPLES,
     )  # fmt: skip
     parser.add_argument(
-        "--source", metavar="URI", default=_SOURCE, help="as in edge-run (default: %(default)s)"
+        "--source", metavar="URI", default=DRAWN, help="as in edge-run (default: %(default)s)"
     )
     parser.add_argument(
         "--bundle", metavar="PATH", type=Path, action="append",

@@ -49,7 +49,7 @@ def test_accuracy_takes_a_part(
 WRONG = {
     "no folder": (["accuracy", "mask", "--data", "nowhere"], 66, "nowhere"),
     "no task": (["accuracy", "beauty", "--data", "."], 64, "beauty"),
-    "no command": ([], 64, "COMMAND"),
+    "no such command": (["latncy"], 64, "latncy"),
     "no number": (["latency", "--source", "x.jpg", "--count", "0"], 64, "--count"),
     "no source": (["latency", "--source", "nowhere.jpg"], 66, "nowhere.jpg"),
 }
@@ -59,8 +59,7 @@ WRONG = {
 def test_what_is_wrong_is_one_line(
     arguments: list[str], code: int, named: str, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if arguments:
-        arguments = [*arguments, "--bundle", str(bundle)]
+    arguments = [*arguments, "--bundle", str(bundle)]
     assert main(arguments) == code
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -74,3 +73,17 @@ def test_another_labelling_is_named(
 ) -> None:
     assert main(["accuracy", "emotion", "--data", str(classes), "--bundle", str(bundle)]) == 65
     assert "anger" in capsys.readouterr().err
+
+
+def test_without_a_command_it_is_latency(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--bundle", str(bundle), "--seconds", "0.01", "--count", "2", "--json"]
+    assert main(arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["kind"], report["scenario"]) == ("latency", "single-stream")
+
+
+def test_help_is_not_latency(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "roofline" in capsys.readouterr().out
