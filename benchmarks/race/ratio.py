@@ -136,6 +136,7 @@ def blocks_of(latencies: ArrayLike, *, period: int = 1) -> NDArray[np.float64]:
     if len(values) > _MOST:
         turns = values[: len(values) // period * period].reshape(-1, period)
         values = turns[:: math.ceil(turns.size / _MOST)].ravel()
-    length = max(period, math.isqrt(len(values)) // period * period)
+    # Never fewer than eight blocks, where there are values for as many.
+    length = max(period, min(math.isqrt(len(values)), len(values) // 8) // period * period)
     count = len(values) // length
     return values[: count * length].reshape(count, length)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.cli import main
@@ -169,9 +169,11 @@ def test_an_interval_of_runs_that_hang_together_holds_what_it_promises() -> None
     assert alone <= 8, "the latencies do hang together, or this proves nothing"
 
 
+@example(count=8, period=1)
+@example(count=63, period=7)
 @given(
     count=st.integers(1, 5000),
-    period=st.integers(1, 10**12),
+    period=st.integers(1, 10**12) | st.integers(1, 40),
 )
 def test_blocks_keep_the_order_and_lose_less_than_one(count: int, period: int) -> None:
     blocks = blocks_of(np.arange(1, count + 1), period=period)
