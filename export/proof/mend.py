@@ -45,7 +45,7 @@ _SECONDS = 0.2
 #: budget, for what only just keeps it there need not keep it elsewhere.
 TUNED_POINTS = BUDGET_POINTS / 2
 #: Training pictures on which such a search judges, at most.
-_TUNED_ON = 1200
+_TUNED_ON = 2400
 
 
 class Mender:
@@ -95,9 +95,15 @@ class Mender:
             self._ranges.to_json(),
             least,
             TUNED_POINTS,
+            self._settings.limit,
             Pack.open(self._settings.data / tuning.pack).digest() if tuning else "",
             self._judge.key,
-            digest_code("export/mixed/*.py", "export/quantisation/*.py", "export/onnx_writer/*.py"),
+            digest_code(
+                "export/proof/mend.py",
+                "export/mixed/*.py",
+                "export/quantisation/*.py",
+                "export/onnx_writer/*.py",
+            ),
         )
 
         def look() -> bytes:

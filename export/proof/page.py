@@ -9,6 +9,7 @@ from export.proof.likeness import EXACT_DB
 from export.proof.page_cells import figure, joined, points, table, worst
 from export.proof.page_mended import mended_tables
 from export.proof.row import ORIGINAL
+from export.proof.subject import NOISE_CALIBRATION, NOISE_HELD_BACK
 
 __all__ = ["page"]
 
@@ -19,8 +20,9 @@ Written by `python -m export.proof`; do not edit. Every network goes through the
 of ours: converted to the float program, quantised from {calibration} training pictures, opened in
 the runtime that would run it, and judged with the pre-processing of its authors.
 
-Networks called *seed* are the older systems' shapes with random weights, quantised from noise that
-is as coarse and as fine as a photograph. Weights and biases are those with which a training starts
+Networks called *seed* are the older systems' shapes with random weights, quantised from {noise}
+pictures of noise that is as coarse and as fine as a photograph's, and compared on {noise_held_back}
+more. Weights and biases are those with which a training starts
 whose first pass sets every layer by what it gives (Salimans and Kingma, 2016), and batch norms hold
 what they see on such pictures. The ranges are those that round with the least square error.
 
@@ -49,7 +51,7 @@ _MADE = (
 )
 _DOUBLE = """
 Where float32 is less than {promised:.0f} dB from the original, both were compared with the original
-in double precision: what is between them then is the order in which float32 adds up.
+in double precision. Equally near to that, they differ by the order in which float32 adds up.
 """
 
 
@@ -60,6 +62,8 @@ def page(record: Mapping[str, Any]) -> str:
     parts = [
         _HEAD.format(
             calibration=record["calibration"],
+            noise=NOISE_CALIBRATION,
+            noise_held_back=NOISE_HELD_BACK,
             machine=f"{record['machine']['processor']}, Python {record['machine']['python']}",
             date=record["date"],
             limit=f"**A trial run: at most {limit} pictures or pairs.** " if limit else "",

@@ -23,7 +23,15 @@ from export.program.lower import lower_module
 from export.proof.engines import open_original, to_bytes
 from export.proof.shapes.catalogue import Shape, random_inputs
 
-__all__ = ["CALIBRATION", "HELD_BACK", "Subject", "of_network", "of_shape"]
+__all__ = [
+    "CALIBRATION",
+    "HELD_BACK",
+    "NOISE_CALIBRATION",
+    "NOISE_HELD_BACK",
+    "Subject",
+    "of_network",
+    "of_shape",
+]
 
 #: Inputs that calibrate, and others on which outputs are compared: training pictures of a
 #: stranger's network, and noise for random weights, where few say all there is to say.
