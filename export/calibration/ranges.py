@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.anatomy.graph import Graph, Tensor, read_graph
 from edge.contract import TensorSpec
@@ -145,7 +146,7 @@ def observe(
     graph = read_graph(content, where=where)
     watched = _activations(graph)
     observers = [Ends() if method == "minmax" else Histogram() for _ in watched]
-    padded = _with_infinite_border(graph)
+    padded, stored = _with_infinite_border(graph), _stored(graph)
     runner = Runner(content, graph, where)
     total, count = hashlib.sha256(), 0
     for sample in samples:
@@ -153,7 +154,8 @@ def observe(
         for array in sample:
             total.update(array.tobytes())
         for tensor, observer in zip(watched, observers, strict=True):
-            values = runner.read(tensor)
+            known = stored.get(tensor.index)
+            values = runner.read(tensor) if known is None else known
             if tensor.index in padded:
                 values = values[np.abs(values) < _BORDER]
             if not observer.add(values):
@@ -211,6 +213,19 @@ def _with_infinite_border(graph: Graph) -> set[int]:
         if node.op == "PADV2"
         and (border := graph.tensors[node.inputs[2]].data) is not None
         and (np.abs(border) >= _BORDER).all()
+    }
+
+
+def _stored(graph: Graph) -> dict[int, NDArray[np.float32]]:
+    """Return what weights are that the file stores smaller, such as float16, by tensor index.
+
+    The delegate reads them itself: what the runtime would show of their tensors is whatever lay in
+    that memory.
+    """
+    return {
+        node.outputs[0]: graph.tensors[node.inputs[0]].real
+        for node in graph.nodes
+        if node.op == "DEQUANTIZE" and graph.tensors[node.inputs[0]].data is not None
     }
 
 

@@ -187,6 +187,17 @@ def test_infinity_is_a_border_only_where_a_pad_put_it() -> None:
         observe(content, _samples((1, 2)), where="net")
 
 
+def test_weights_that_are_stored_smaller_are_read_from_the_file() -> None:
+    """The delegate never writes their float values down: the tensor shows what memory held."""
+    m = Maker()
+    x = m.input(1, 2, name="x")
+    half = m.constant(np.array([[0.5, -2.0], [1.5, 0.25]], np.float16))
+    weight = m.node("DEQUANTIZE", [half], (2, 2), name="w")
+    y = m.node("FULLY_CONNECTED", [x, weight], (1, 2), options="FullyConnectedOptions", name="y")
+    seen = observe(m.build(y), _samples((1, 2)), where="net")
+    assert seen["w"] == (-2.0, 1.5)
+
+
 def test_what_cannot_be_calibrated_is_refused() -> None:
     with pytest.raises(DataError, match="net: no samples"):
         observe(_network(), [], where="net")
