@@ -82,7 +82,11 @@ def measure(
         harness_ms=_harness_ms(settings, bundle, frames),
         traffic=traffic,
         invalid=(*few(settings, run), *witness.invalid),
-        facts={"fingerprint": fingerprint.to_json(), **witness.to_json(len(run.answers))},
+        facts={
+            "artefacts": _artefacts(bundle, settings.engine),
+            "fingerprint": fingerprint.to_json(),
+            **witness.to_json(len(run.answers)),
+        },
         temperature_c=[(s.at_s, s.celsius) for s in witness.samples if s.celsius is not None],
     )
 
@@ -118,3 +122,10 @@ def _harness_ms(settings: Settings, bundle: Bundle, frames: Sequence[Frame]) -> 
         Crew([empty]) as crew,
     ):
         return percentile(one_by_one(crew, frames, _NULL).raw_ns, 0.5) / 1e6
+
+
+def _artefacts(bundle: Bundle, engine: str | None) -> dict[str, str]:
+    """Return the file that runs for each task: its name says precision and format."""
+    made_for = None if engine == "null" else engine
+    fitting = {a.task for a in bundle.artefacts if made_for in (None, a.engine)}
+    return {task: bundle.artefact(task, made_for).file for task in bundle.tasks if task in fitting}

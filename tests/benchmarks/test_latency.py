@@ -217,6 +217,7 @@ def test_every_scenario_prints_the_object(
     assert set(report["stages"]["mask"]) >= {"pre_ms", "infer_ms", "post_ms"}
     assert report["fps"] > 0 and not report["valid"]
     assert "too few" in report["invalid"][0]
+    assert report["artefacts"]["mask"].startswith("mask.")
     assert report["fingerprint"]["threads"] == 1 and {"before", "after"} <= set(report)
     assert report["faces_per_frame"] == 1 and report["reused"] == 0
     assert ("live" in report) == (scenario == "live")
