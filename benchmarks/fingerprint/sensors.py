@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
 from benchmarks.fingerprint.system import System
 from benchmarks.fingerprint.tegrastats import parse_tegrastats
+from edge.owned import Owned
 
 __all__ = ["EnergySensor", "Ina", "Pmic", "Rapl", "TegrastatsSensor", "board_watts", "pmic_watts"]
 
@@ -50,14 +52,14 @@ class EnergySensor(Protocol):
         ...
 
 
-class _Power:
+class _Power(Owned, ABC):
     """A sensor that shows watts: the trapezoid rule makes them joules."""
 
     _last: tuple[float, float] | None = None
 
+    @abstractmethod
     def watts(self) -> float | None:
         """Return the power now; None if it cannot tell."""
-        raise NotImplementedError
 
     def joules(self, now_s: float) -> float | None:
         """Return the energy since the last answer, 0 at the first; None if it cannot tell."""
@@ -67,9 +69,6 @@ class _Power:
         last_s, last = self._last or (now_s, watts)
         self._last = now_s, watts
         return (now_s - last_s) * (watts + last) / 2
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def board_watts(rails_w: Mapping[str, float]) -> tuple[str, float] | None:

@@ -8,6 +8,7 @@ read the whole picture, which is a crop of a face already.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from benchmarks.faces import FaceFinder, whole_picture
 from benchmarks.figures import Figures
@@ -57,9 +58,13 @@ def face_finder(run: Run) -> FaceFinder:
     return FaceFinder(YuNet(run, None, border=_BORDER))
 
 
-def never(inputs: Arrays) -> Arrays:
-    """Stand in for an engine where only a network's input is wanted."""
-    raise NotImplementedError("a network that is only fed is not run")
+def never(inputs: Arrays) -> NoReturn:
+    """Stand in for an engine where only a network's input is wanted.
+
+    Raises:
+        AssertionError: always: whoever runs what was only to be fed has a defect.
+    """
+    raise AssertionError("a network that is only fed is not run")
 
 
 def detection(build: Callable[[Run], Callable[[Frame], list[Detection]]]) -> Trial:

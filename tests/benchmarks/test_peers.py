@@ -37,7 +37,8 @@ def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("insightface") is not None, reason="the library is there"
+    importlib.util.find_spec("insightface") is not None,
+    reason="needs an environment without insightface, such as that of make test",
 )
 def test_a_worker_without_its_library_ends_with_one_line() -> None:
     with (

@@ -91,12 +91,13 @@ def test_resize_is_what_onnxruntime_says_or_refused(
     )
 
 
-@pytest.mark.parametrize("opset", [9, 10])
-@pytest.mark.parametrize("scales", [(2.0, 2.0), (3.0, 1.0), (0.5, 0.5)])
+#: Upsample only grows, so opset 9 has no case that shrinks.
+@pytest.mark.parametrize(
+    ("opset", "scales"),
+    [(9, (2.0, 2.0)), (9, (3.0, 1.0)), (10, (2.0, 2.0)), (10, (3.0, 1.0)), (10, (0.5, 0.5))],
+)
 def test_resize_of_old_files(opset: int, scales: tuple[float, float], tmp_path: Path) -> None:
     op = "Upsample" if opset == 9 else "Resize"
-    if opset == 9 and scales[0] < 1:
-        pytest.skip("Upsample only grows")
     made = of_one(op, (1, 6, 6, 8), {"s": np.float32([1, 1, *scales])}, opset=opset, mode="nearest")
     network = open_bytes(tmp_path, made)
     inputs = samples(network)
