@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.common import whole_number
+from edge.cli.common import positive_number, whole_number
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ __all__ = [
     "add_work",
     "draw_inputs",
     "picture_card",
-    "positive_number",
     "print_json",
     "print_table",
     "wanted",
@@ -152,17 +151,6 @@ def draw_inputs(options: argparse.Namespace, exact: Lowered, *, method: str) -> 
     if (options.data / "images.npz").is_file():
         return pack_inputs(options.data, options.split, exact.contract, draw)
     return folder_inputs(options.data, exact.contract, draw)
-
-
-def positive_number(text: str) -> float:
-    """Read an argument that is a number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
 
 
 def _size(text: str) -> tuple[int, int]:

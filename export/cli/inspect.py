@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.cli.common import positive_number
 from edge.errors import GateFailed, UsageError
 from edge.files import write_whole
 from export.cli.common import (
@@ -16,7 +17,6 @@ from export.cli.common import (
     add_pictures,
     draw_inputs,
     picture_card,
-    positive_number,
 )
 from export.importers.safety import read_bounded
 from export.inspection.beside import means_beside
