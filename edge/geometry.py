@@ -18,6 +18,7 @@ __all__ = [
     "ARCFACE_112",
     "box_matrix",
     "crop_template",
+    "from_smaller",
     "iou_matrix",
     "letterbox_matrix",
     "non_max_suppression",
@@ -130,6 +131,22 @@ def letterbox_matrix(height: int, width: int, out_height: int, out_width: int) -
         float64 ``[2, 3]``; one scale for both axes.
     """
     return _at_the_corner(min(out_height / height, out_width / width))
+
+
+def from_smaller(matrix: _Matrix, frame_hw: tuple[int, ...], small_hw: tuple[int, ...]) -> _Matrix:
+    """Return the matrix that does from a smaller picture of the same view what one does from it.
+
+    Args:
+        matrix: float64 ``[2, 3]``, from frame pixels.
+        frame_hw, small_hw: height and width of the two pictures.
+
+    Returns:
+        float64 ``[2, 3]``, from pixels of the smaller picture.
+    """
+    zoom = np.array([frame_hw[1] / small_hw[1], frame_hw[0] / small_hw[0]])
+    # The outer corners of both pictures lie in one place; pixel centres do not.
+    shift = matrix[:, 2] + matrix[:, :2] @ ((zoom - 1) / 2)
+    return np.column_stack([matrix[:, :2] * zoom, shift])
 
 
 def _at_the_corner(zoom: float) -> _Matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,14 @@ __all__ = [
     "EXTRAS",
     "SCHEMA",
     "STAGES",
+    "Ages",
     "Detection",
     "Emotion",
     "FaceResult",
     "FrameResult",
     "Gender",
     "Identity",
+    "Live",
     "MaskState",
     "Painting",
     "StageTime",
@@ -101,11 +103,26 @@ class Painting:
 
 
 @dataclass(frozen=True, slots=True)
+class Ages:
+    """How many frames ago what is said of a tracked face was seen; 0 is this frame.
+
+    A box of age 2 was carried on from where the face was two frames before.
+    """
+
+    box: int = 0
+    mask: int = 0
+    reconstruct: int = 0
+    identify: int = 0
+    emotion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FaceResult:
     """Everything said about one face. ``painting`` and ``embedding`` never reach JSON.
 
     ``landmarks`` is float32 ``[68, 2]``, ``(x, y)`` in frame pixels, see ``stages.landmarks``. It
-    and ``gender`` reach JSON only where a bundle has such a network.
+    and ``gender`` reach JSON only where a bundle has such a network. ``track``, a number that a
+    face keeps from frame to frame, and ``ages`` are there only where faces are followed.
     """
 
     detection: Detection
@@ -116,6 +133,8 @@ class FaceResult:
     embedding: NDArray[np.float32] | None = None
     gender: Gender | None = None
     landmarks: NDArray[np.float32] | None = None
+    track: int | None = None
+    ages: Ages | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the face's part of the line; numbers rounded for a reader."""
@@ -126,6 +145,10 @@ class FaceResult:
         if self.landmarks is not None:
             points = self.landmarks.astype(np.float64).round(1)
             extras["landmarks"] = points.tolist()
+        if self.track is not None:
+            extras["track"] = self.track
+        if self.ages is not None:
+            extras["age_frames"] = asdict(self.ages)
         return {
             "box": [round(float(v), 1) for v in self.detection.box_xywh],
             "score": round(self.detection.score, 4),
@@ -177,12 +200,28 @@ class StageTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """What a frame of a live source met on its way.
+
+    Attributes:
+        age_ns: from its capture to its result.
+        dropped: frames between the one before it and this one that nobody looked at.
+        reduced: what is left out at the moment to spare the board, such as ``emotion``.
+    """
+
+    age_ns: int
+    dropped: int = 0
+    reduced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FrameResult:
     """All faces of one frame, from the largest to the smallest, and where the time went.
 
     Attributes:
         stage_ns: the time of each of ``STAGES``.
         total_ns: of the whole frame, from its image in memory to this result.
+        live: None for a source with an end.
     """
 
     frame: int
@@ -191,9 +230,17 @@ class FrameResult:
     faces: tuple[FaceResult, ...] = ()
     stage_ns: dict[str, StageTime] = field(default_factory=dict)
     total_ns: int = 0
+    live: Live | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the line of docs/results.md."""
+        live: dict[str, object] = {}
+        if self.live is not None:
+            live = {
+                "age_ms": _milliseconds(self.live.age_ns),
+                "dropped": self.live.dropped,
+                "reduced": list(self.live.reduced),
+            }
         return {
             "schema": SCHEMA,
             "frame": self.frame,
@@ -204,6 +251,7 @@ class FrameResult:
                 **{name: _milliseconds(time.total_ns) for name, time in self.stage_ns.items()},
                 "total": _milliseconds(self.total_ns),
             },
+            **live,
         }
 
 

@@ -6,11 +6,11 @@ from benchmarks.fingerprint.conditions import Conditions, read_conditions
 from benchmarks.fingerprint.energy import Energy, Meter, open_meter
 from benchmarks.fingerprint.facts import Fingerprint, machine, take_fingerprint
 from benchmarks.fingerprint.load import Load
-from benchmarks.fingerprint.thermal import Zone
-from benchmarks.fingerprint.throttling import Throttling
 from benchmarks.fingerprint.verdict import remarks, verdict
 from benchmarks.fingerprint.watch import Sample, Watch
 from benchmarks.fingerprint.witness import Witness
+from edge.board.thermal import Zone
+from edge.board.throttling import Throttling
 
 __all__ = [
     "Conditions",

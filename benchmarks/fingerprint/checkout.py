@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = ["revision"]
 

@@ -6,15 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.fingerprint import board
 from benchmarks.fingerprint.load import CpuTime, Load, read_cpu_time
-from benchmarks.fingerprint.system import System
-from benchmarks.fingerprint.thermal import Thermometer, Zone
-from benchmarks.fingerprint.throttling import Throttling, read_throttling
+from edge.board import hardware
+from edge.board.system import System
+from edge.board.thermal import Thermometer, Zone
+from edge.board.throttling import Throttling, read_throttling
 
 __all__ = ["Conditions", "clocks_mhz", "read_conditions"]
-
-_KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,12 @@ def read_conditions(since: Conditions | None = None, *, root: Path = Path("/")) 
         clocks_mhz=clocks_mhz(system),
         firmware_mhz=_firmware_mhz(system),
         throttling=read_throttling(system),
-        cores=board.cores(system)[1],
+        cores=hardware.cores(system)[1],
         cpu=cpu,
         load=load,
-        available_mib=_memory_mib(system, "MemAvailable"),
+        available_mib=hardware.meminfo_mib(system, "MemAvailable"),
         swap_mib=_swap_mib(system),
-        power_mode=board.power_mode(system),
+        power_mode=hardware.power_mode(system),
     )
 
 
@@ -110,14 +108,11 @@ def _firmware_mhz(system: System) -> float | None:
     return int(found.group(1)) / 1e6 if found else None
 
 
-def _memory_mib(system: System, key: str) -> float | None:
-    """Return a line of /proc/meminfo, which counts in KiB."""
-    found = re.match(r"(\d{1,15}) kB$", system.fields("proc/meminfo").get(key, ""))
-    return int(found.group(1)) / _KIB if found else None
-
-
 def _swap_mib(system: System) -> float | None:
-    total, free = _memory_mib(system, "SwapTotal"), _memory_mib(system, "SwapFree")
+    total, free = (
+        hardware.meminfo_mib(system, "SwapTotal"),
+        hardware.meminfo_mib(system, "SwapFree"),
+    )
     return None if total is None or free is None else total - free
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fingerprint.sensors import EnergySensor, Ina, Pmic, Rapl, TegrastatsSensor
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 from edge.owned import Owned
 
 __all__ = ["Energy", "Meter", "open_meter"]

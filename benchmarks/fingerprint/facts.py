@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.fingerprint import board
 from benchmarks.fingerprint.checkout import revision
-from benchmarks.fingerprint.system import System
 from edge import __version__
+from edge.board import hardware
+from edge.board.system import System
 
 __all__ = ["Fingerprint", "machine", "take_fingerprint"]
 
@@ -85,21 +85,21 @@ def take_fingerprint(
         root: of the system that is looked at.
     """
     system = System(root)
-    online, allowed = board.cores(system)
-    slowest, fastest = board.clock_limits_mhz(system)
+    online, allowed = hardware.cores(system)
+    slowest, fastest = hardware.clock_limits_mhz(system)
     return Fingerprint(
-        board=board.board(system),
-        processor=board.processor(system),
+        board=hardware.board(system),
+        processor=hardware.processor(system),
         architecture=platform.machine(),
         cores=online,
         cores_allowed=allowed,
-        memory_mib=board.memory_mib(system),
+        memory_mib=hardware.memory_mib(system),
         kernel=system.text("proc/sys/kernel/osrelease") or platform.release(),
-        os=board.operating_system(system),
-        governor=board.governor(system),
+        os=hardware.operating_system(system),
+        governor=hardware.governor(system),
         min_mhz=slowest,
         max_mhz=fastest,
-        power_mode=board.power_mode(system),
+        power_mode=hardware.power_mode(system),
         versions=_versions(),
         engine=engine,
         threads=threads,
@@ -112,9 +112,9 @@ def machine(root: Path = Path("/")) -> dict[str, object]:
     """Return board or processor, cores and Python: what a table's caption needs."""
     system = System(root)
     return {
-        "processor": board.board(system) or board.processor(system),
+        "processor": hardware.board(system) or hardware.processor(system),
         "architecture": platform.machine(),
-        "cores": board.cores(system)[0],
+        "cores": hardware.cores(system)[0],
         "python": platform.python_version(),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = ["CpuTime", "Load", "read_cpu_time"]
 

@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
-from benchmarks.fingerprint.system import System
-from benchmarks.fingerprint.tegrastats import parse_tegrastats
+from edge.board.system import System
+from edge.board.tegrastats import parse_tegrastats
 from edge.owned import Owned
 
 __all__ = ["EnergySensor", "Ina", "Pmic", "Rapl", "TegrastatsSensor", "board_watts", "pmic_watts"]

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from benchmarks.fingerprint.conditions import Conditions
-from benchmarks.fingerprint.throttling import UNDER_VOLTAGE
 from benchmarks.fingerprint.watch import Sample
+from edge.board.throttling import UNDER_VOLTAGE
 
 __all__ = ["remarks", "verdict"]
 

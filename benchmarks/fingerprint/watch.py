@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fingerprint.conditions import clocks_mhz
-from benchmarks.fingerprint.system import System
-from benchmarks.fingerprint.thermal import Thermometer
-from benchmarks.fingerprint.throttling import read_throttling
+from edge.board.system import System
+from edge.board.thermal import Thermometer
+from edge.board.throttling import read_throttling
 from edge.owned import Owned
 
 __all__ = ["Sample", "Watch"]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fingerprint.conditions import read_conditions
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = ["Bandwidth", "cache_sizes", "measure_cache", "measure_memory"]
 

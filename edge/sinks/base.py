@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 
 from edge.errors import OutputError
+from edge.events import Event
 from edge.frames import Frame
 from edge.results import FrameResult
 
@@ -27,6 +28,9 @@ class Sink(ABC):
         Raises:
             OutputError: it cannot be written.
         """
+
+    def tell(self, event: Event) -> None:  # noqa: B027 - most sinks have no use for it
+        """Hear of a change of state, between two results."""
 
     @abstractmethod
     def close(self) -> None:

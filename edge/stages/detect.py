@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.errors import BundleError
-from edge.geometry import non_max_suppression
+from edge.frames import Frame
+from edge.geometry import from_smaller, non_max_suppression
 from edge.results import Detection
-from edge.stages.base import Stage
+from edge.stages.base import Stage, crop_matrix, fill_picture
 
 __all__ = ["DetectStage"]
 
@@ -39,6 +40,17 @@ class DetectStage(Stage[list[Detection]]):
                 f"contract of {contract.network}: a detector reads the frame and has scores",
                 code="contract.detect",
             )
+
+    def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
+        """Warp the whole frame into the input; from the camera's small picture if there is one."""
+        if frame.small is None:
+            super().prepare(frame, detection)
+            return
+        frame_hw = frame.image.shape[:2]
+        self.matrix = crop_matrix(self.contract, frame_hw, detection)
+        from_small = from_smaller(self.matrix, frame_hw, frame.small.shape[:2])
+        spec, out = self.contract.inputs[0], self.engine.inputs[0]
+        fill_picture(spec, frame.small, from_small, out, replicate=self.contract.crop.replicate)
 
     def decode(self) -> list[Detection]:
         """Return the faces in frame pixels; a frame without any gives an empty list."""

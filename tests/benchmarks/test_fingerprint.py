@@ -21,8 +21,8 @@ from benchmarks.fingerprint import (
     take_fingerprint,
 )
 from benchmarks.fingerprint.checkout import revision
-from benchmarks.fingerprint.system import System
-from tests.benchmarks.boards import orin_nano, pi4, pi5, put, script, set_cpu_time, virtual_machine
+from edge.board.system import System
+from tests.boards import orin_nano, pi4, pi5, put, script, set_cpu_time, virtual_machine
 
 
 def _taken(root: Path) -> Fingerprint:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from benchmarks.fingerprint import Meter, open_meter
 from benchmarks.fingerprint.sensors import Ina, Rapl, TegrastatsSensor, board_watts, pmic_watts
-from benchmarks.fingerprint.system import System
-from benchmarks.fingerprint.tegrastats import parse_tegrastats
-from tests.benchmarks.boards import (
+from edge.board.system import System
+from edge.board.tegrastats import parse_tegrastats
+from tests.boards import (
     PMIC,
     TEGRASTATS,
     orin_nano,

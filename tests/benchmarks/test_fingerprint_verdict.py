@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fingerprint import Conditions, Sample, read_conditions, remarks, verdict
-from tests.benchmarks.boards import orin_nano, pi4, put, set_cpu_time
+from tests.boards import orin_nano, pi4, put, set_cpu_time
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from benchmarks.roofline.page import page
 from benchmarks.roofline.report import Report, terminal
 from edge.bundle import Bundle, default_bundle
 from edge.cli.common import Parser, run_command
-from tests.benchmarks.boards import pi5, put
+from tests.boards import pi5, put
 from tests.makers import write_bundle
 
 SMALL = Convolution(5, 8, 3)

@@ -14,6 +14,7 @@ from edge.geometry import (
     ARCFACE_112,
     box_matrix,
     crop_template,
+    from_smaller,
     iou_matrix,
     letterbox_matrix,
     non_max_suppression,
@@ -189,3 +190,22 @@ def test_suppression_looks_at_the_best_only() -> None:
     scores = np.array([0.1, 0.6, 0.2, 0.9, 0.3, 0.8], np.float32)
     assert non_max_suppression(array, scores, iou=0.5, limit=3).tolist() == [3, 5, 1]
     assert non_max_suppression(array[:0], scores[:0], iou=0.5, limit=3).tolist() == []
+
+
+@given(
+    st.tuples(st.integers(40, 400), st.integers(40, 400)),
+    st.tuples(st.floats(0.1, 1), st.floats(0.1, 1)),
+)
+def test_a_smaller_picture_of_the_view_leads_to_the_same_place(
+    frame_hw: tuple[int, int], shares: tuple[float, float]
+) -> None:
+    """A point of the view lands in one place of the input, whichever picture it is read from."""
+    small_hw = tuple(
+        max(1, round(side * share)) for side, share in zip(frame_hw, shares, strict=True)
+    )
+    matrix = letterbox_matrix(*frame_hw, 320, 320)
+    small = from_smaller(matrix, frame_hw, small_hw)
+    corner_of_both = np.array([[-0.5, -0.5]])
+    end, small_end = (np.array([hw[::-1]]) - 0.5 for hw in (frame_hw, small_hw))
+    assert np.allclose(transform_points(small, corner_of_both), [[-0.5, -0.5]])
+    assert np.allclose(transform_points(small, small_end), transform_points(matrix, end))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = ["Thermometer", "Zone"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = ["UNDER_VOLTAGE", "Throttling", "read_throttling"]
 

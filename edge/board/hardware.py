@@ -1,17 +1,18 @@
-"""What does not change while a benchmark runs: board, processor, memory, system, power mode."""
+"""What a machine is: board, processor, memory, system, power mode."""
 
 from __future__ import annotations
 
 import platform
 import re
 
-from benchmarks.fingerprint.system import System
+from edge.board.system import System
 
 __all__ = [
     "board",
     "clock_limits_mhz",
     "cores",
     "governor",
+    "meminfo_mib",
     "memory_mib",
     "operating_system",
     "power_mode",
@@ -75,7 +76,14 @@ def cores(system: System) -> tuple[int, int]:
 
 def memory_mib(system: System) -> int | None:
     """Return the memory that the kernel has."""
-    return _mib(system, "MemTotal")
+    total = meminfo_mib(system, "MemTotal")
+    return None if total is None else int(total)
+
+
+def meminfo_mib(system: System, key: str) -> float | None:
+    """Return a line of /proc/meminfo, such as ``MemAvailable``; the kernel counts in KiB."""
+    found = re.match(r"(\d{1,15}) kB$", system.fields("proc/meminfo").get(key, ""))
+    return int(found.group(1)) / 1024 if found else None
 
 
 def operating_system(system: System) -> str:
@@ -124,12 +132,6 @@ def power_mode(system: System) -> str | None:
         re.M,
     )
     return next((name for at, name in names if int(at) == number), f"mode {number}")
-
-
-def _mib(system: System, key: str) -> int | None:
-    """Return a line of /proc/meminfo, which counts in KiB."""
-    found = re.match(r"(\d{1,15}) kB$", system.fields("proc/meminfo").get(key, ""))
-    return int(found.group(1)) // 1024 if found else None
 
 
 def _count(listed: str | None) -> int:
