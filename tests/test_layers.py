@@ -36,6 +36,9 @@ EDGE_LIBRARIES = {
     "tflite_runtime": "edge/engines/tflite.py",
     "onnxruntime": "edge/engines/onnxruntime.py",
     "cryptography": "edge/signature.py",
+    "cuda": "edge/engines/cuda_python.py",
+    "pycuda": "edge/engines/cuda_pycuda.py",
+    "tensorrt": "edge/engines/plans.py",
 }
 #: The same for the harness: the peers run in an environment of their own.
 BENCHMARK_LIBRARIES = {

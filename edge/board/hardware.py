@@ -12,6 +12,7 @@ __all__ = [
     "clock_limits_mhz",
     "cores",
     "governor",
+    "l4t",
     "meminfo_mib",
     "memory_mib",
     "operating_system",
@@ -90,10 +91,16 @@ def operating_system(system: System) -> str:
     """Return the distribution; on a Jetson with the release of its own part."""
     found = re.search(r'^PRETTY_NAME="?([^"\n]*)', system.text("etc/os-release") or "", re.M)
     name = found.group(1) if found else "Linux"
-    release = re.match(
+    release = l4t(system)
+    return f"{name}, L4T {release}" if release else name
+
+
+def l4t(system: System) -> str | None:
+    """Return the release of a Jetson's own part of the system, such as ``R36.4.3``."""
+    found = re.match(
         r"# R(\d+) \(release\), REVISION: ([\d.]+)", system.text("etc/nv_tegra_release") or ""
     )
-    return f"{name}, L4T R{release.group(1)}.{release.group(2)}" if release else name
+    return f"R{found.group(1)}.{found.group(2)}" if found else None
 
 
 def governor(system: System) -> str | None:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from edge.bundle import Artefact
     from edge.engines.base import Engine
 
-__all__ = ["open_engine"]
+__all__ = ["ENGINES", "made_for", "open_engine"]
+
+#: What a network can run on.
+ENGINES = ("tflite", "onnxruntime", "tensorrt", "null")
 
 
 def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = None) -> Engine:
@@ -19,11 +22,12 @@ def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = No
     Args:
         artefact: from a bundle.
         threads: of the engine, at least 1.
-        engine: take this one instead; ``null`` runs any artefact and writes zeros.
+        engine: take this one instead; ``null`` runs any artefact and writes zeros, ``tensorrt``
+            runs what this device built from an ONNX artefact.
 
     Raises:
         UsageError: no engine has this name, or ``threads`` is below 1.
-        UnavailableError: the engine's library is not installed.
+        UnavailableError: the engine's library is not installed, or TensorRT's engine not built.
         BundleError: the file is no network of this engine or not what its contract says.
     """
     if threads < 1:
@@ -45,7 +49,22 @@ def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = No
         from edge.engines.null import NullEngine
 
         return NullEngine(artefact.contract)
+    if name == "tensorrt":
+        from edge.engines.cache import EngineCache
+        from edge.engines.plans import find_plan
+        from edge.engines.tensorrt import TensorRTEngine
+
+        plan = find_plan(EngineCache(), artefact.sha256, where=artefact.where)
+        return TensorRTEngine(plan, artefact.contract, where=artefact.where)
     raise UsageError(
-        f"no engine is called {name!r}", hint="there are tflite, onnxruntime, null",
+        f"no engine is called {name!r}", hint=f"there are {', '.join(ENGINES)}",
         code="engine.name",
     )  # fmt: skip
+
+
+def made_for(engine: str | None) -> str | None:
+    """Return which engine's artefacts an engine runs; None where it runs any.
+
+    TensorRT's engines are built from the ONNX files that ONNX Runtime runs as they are.
+    """
+    return {"null": None, "tensorrt": "onnxruntime"}.get(engine or "null", engine)
