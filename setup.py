@@ -34,6 +34,10 @@ EXPORT = [
     )
 ]
 
+SERVICE_FILES = sorted(
+    str(path.relative_to(HERE)) for path in (HERE / "systemd").iterdir() if path.name != "README.md"
+)
+
 KERAS = ['tensorflow-cpu==2.21.0; python_version >= "3.11"']
 
 setup(
@@ -48,9 +52,19 @@ setup(
     # models/<name>/ are folders loaded by path from their card, no packages: see docs/decisions.md.
     packages=find_packages(include=[p for room in ROOMS for p in (room, f"{room}.*")]),
     package_data={"edge": ["bundles/default/*"]},
-    install_requires=["numpy>=1.24", "opencv-python-headless>=4.8,<5", "ai-edge-litert>=2.1"],
+    # What edge-doctor installs beside the package: unit, example configuration, rules.
+    data_files=[("share/unveil-edge/systemd", SERVICE_FILES)],
+    install_requires=[
+        "numpy>=1.24",
+        "opencv-python-headless>=4.8,<5",
+        "ai-edge-litert>=2.1",
+        # Reads the configuration; part of Python from 3.11 on.
+        'tomli>=2.0; python_version < "3.11"',
+    ],
     extras_require={
         "onnx": ["onnxruntime>=1.17"],
+        "mqtt": ["paho-mqtt>=2.1"],
+        "metrics": ["prometheus-client>=0.20"],
         # 38 is what Debian 12 and Raspberry Pi OS carry.
         "signed": ["cryptography>=38"],
         "export": EXPORT,
@@ -64,6 +78,8 @@ setup(
             "mypy>=2.4,<2.5",
             "onnx>=1.17",
             "onnxruntime>=1.17",
+            "paho-mqtt>=2.1",
+            "prometheus-client>=0.20",
             "pytest>=8.2",
             "pytest-randomly>=3.15",
             "rich>=13.7",

@@ -13,6 +13,7 @@ import pytest
 import setuptools
 
 import edge
+from edge.doctor.files import DROP_IN, EXAMPLE, RULES, SHARE, UNIT, USER
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("edge-run", "edge-gallery", "edge-doctor", "edge-export", "edge-bench", "edge-train")
@@ -33,8 +34,10 @@ def test_version_is_the_package_own(metadata: dict[str, Any]) -> None:
 
 
 def test_a_bare_install_pulls_three_libraries(metadata: dict[str, Any]) -> None:
-    names = [requirement.split(">=")[0] for requirement in metadata["install_requires"]]
-    assert names == ["numpy", "opencv-python-headless", "ai-edge-litert"]
+    wanted = metadata["install_requires"]
+    always = [requirement.split(">=")[0] for requirement in wanted if ";" not in requirement]
+    assert always == ["numpy", "opencv-python-headless", "ai-edge-litert"]
+    assert [r for r in wanted if ";" in r] == ['tomli>=2.0; python_version < "3.11"']
 
 
 def test_no_device_or_test_extra_pulls_torch(metadata: dict[str, Any]) -> None:
@@ -82,6 +85,13 @@ def test_every_module_travels_in_the_wheel(metadata: dict[str, Any]) -> None:
         and path.parent.relative_to(ROOT) not in recipes
     ]
     assert left_out == []
+
+
+def test_the_files_of_the_service_travel_in_the_wheel(metadata: dict[str, Any]) -> None:
+    ((place, files),) = metadata["data_files"]
+    assert place == str(SHARE)
+    for name in (UNIT, EXAMPLE, RULES, DROP_IN, USER):
+        assert f"systemd/{name}" in files and (ROOT / "systemd" / name).is_file()
 
 
 def test_the_default_bundle_travels_in_the_wheel(metadata: dict[str, Any]) -> None:

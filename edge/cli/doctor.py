@@ -1,4 +1,4 @@
-"""edge-doctor: what keeps edge-run from running well on this machine, and what mends it."""
+"""edge-doctor: what keeps edge-run from running well on this machine; and the service's install."""
 
 from __future__ import annotations
 
@@ -6,18 +6,43 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.cli.common import TRUST, Parser, default_gallery, run_command
+
+if TYPE_CHECKING:
+    from edge.doctor.finding import Finding
+    from edge.doctor.install import Step
 
 __all__ = ["main"]
 
 _PROGRAM = "edge-doctor"
-_SCHEMA = "unveil-edge.doctor/1"
+_SCHEMA = "unveil-edge.doctor/2"
+_INSTALL = "install"
+_CONFIG = Path("/etc/unveil-edge/config.toml")
+_ENVIRONMENT = Path("/opt/unveil-edge/venv")
 _EPILOG = """\
-example:
+subjects:
+  python environment libraries engines bundle gallery cameras picamera2 disk memory
+  temperature throttling power clock configuration service
+
+examples:
+  edge-doctor
+  edge-doctor cameras picamera2
   edge-doctor --json
+  sudo edge-doctor install --package unveil_edge-0.1.0-py3-none-any.whl
 
 exit codes: 0 all is well; 1 a warning; 2 something fails
+"""
+_INSTALL_EPILOG = """\
+It can be run again: what is so already stays as it is, and your configuration is never written
+over.
+
+examples:
+  sudo edge-doctor install
+  sudo edge-doctor install --package dist/unveil_edge-0.1.0-py3-none-any.whl --no-start
+  sudo edge-doctor install --uninstall
+  edge-doctor install --dry-run
 """
 
 
@@ -30,12 +55,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(_PROGRAM, _run, argv)
 
 
+def _run(argv: Sequence[str]) -> int:
+    if argv[:1] == [_INSTALL]:
+        return _install(argv[1:])
+    return _check(argv)
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
-        description="Check this machine; nothing is changed.",
+        usage=f"{_PROGRAM} [SUBJECT ...] [OPTION ...]\n       {_PROGRAM} {_INSTALL} --help",
+        description="Check this machine; nothing is changed. Or install the service.",
         epilog=_EPILOG,
     )
+    parser.add_argument("subjects", metavar="SUBJECT", nargs="*", help="look at these alone")
     parser.add_argument(
         "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"
     )
@@ -43,33 +76,117 @@ def _parser() -> Parser:
     parser.add_argument(
         "--gallery", metavar="PATH", type=Path, help=f"default: {default_gallery()}"
     )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, default=_CONFIG, help=f"default: {_CONFIG}"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
-def _run(argv: Sequence[str]) -> int:
+def _check(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        from edge.bundle import default_bundle
-        from edge.doctor import run_checks, severity
-    except ImportError as error:
+    from edge.doctor.case import Case, Interpreter
+    from edge.doctor.finding import Finding
+    from edge.doctor.trial import try_import
+
+    numpy = try_import("numpy")
+    if not numpy.good:
         # The checks themselves stand on NumPy; without it this is all there is to say.
-        print(f"fail  libraries    {error}\n      mend it with: python -m pip install unveil-edge")
-        return 2
-    findings = run_checks(
+        mend = f"{Interpreter().pip} --force-reinstall numpy"
+        return _say([Finding("numpy", "fail", numpy.said, mend)], as_json=options.json)
+    from edge.bundle import default_bundle
+    from edge.doctor.subjects import run_checks
+
+    case = Case(
         bundle=options.bundle or default_bundle(),
         gallery=options.gallery or default_gallery(),
         trust=options.trust,
+        config=options.config,
     )
-    if options.json:
+    return _say(run_checks(case, options.subjects), as_json=options.json)
+
+
+def _say(findings: list[Finding], *, as_json: bool) -> int:
+    """Print what was found, and return the exit code that says how bad it is."""
+    from edge.doctor.finding import severity
+
+    if as_json:
         facts = [dataclasses.asdict(finding) for finding in findings]
         print(json.dumps({"schema": _SCHEMA, "findings": facts}))
         return severity(findings)
     for finding in findings:
-        print(f"{finding.level:<4}  {finding.subject:<11}  {finding.what}")
+        print(f"{finding.level:<4}  {finding.subject:<13}  {finding.what}")
         if finding.mend:
             print(f"      mend it with: {finding.mend}")
     return severity(findings)
+
+
+def _install_parser() -> Parser:
+    parser = Parser(
+        prog=f"{_PROGRAM} {_INSTALL}",
+        description="Make user, environment, configuration, udev rule and unit; start the service.",
+        epilog=_INSTALL_EPILOG,
+    )
+    parser.add_argument(
+        "--package",
+        metavar="WHEEL|REQUIREMENT",
+        help="what goes into the environment (default: this version, from the package index)",
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help=f"default: as it is installed, or {_CONFIG}"
+    )
+    parser.add_argument(
+        "--env", metavar="DIR", type=Path, help=f"default: as it is installed, or {_ENVIRONMENT}"
+    )
+    parser.add_argument("--no-start", action="store_true", help="do not start the service now")
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=Path("/"),
+        help="install into the tree of an image; nothing is started",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="change nothing, print what would be"
+    )
+    parser.add_argument(
+        "--uninstall", action="store_true", help="take the service away; keep what is yours"
+    )
+    parser.add_argument(
+        "--purge",
+        action="store_true",
+        help="with --uninstall: take configuration, gallery and user as well",
+    )
+    return parser
+
+
+def _install(argv: Sequence[str]) -> int:
+    parser = _install_parser()
+    options = parser.parse_args(argv)
+    if options.purge and not options.uninstall:
+        parser.error("--purge goes with --uninstall")
+    from edge.doctor import install as service
+
+    machine = service.Machine(Path("/") / options.root.absolute())
+    service.check_machine(machine, changes=not options.dry_run)
+    there = service.read_target(machine) or service.Target()
+    target = service.Target(options.env or there.environment, options.config or there.config)
+    package = service.read_package(options.package)
+    if options.uninstall:
+        steps = service.uninstall(
+            machine, target, package, purge=options.purge, dry=options.dry_run
+        )
+    else:
+        steps = service.install(
+            machine, target, package, start=not options.no_start, dry=options.dry_run
+        )
+    for step in steps:
+        _show(step)
+    return 0
+
+
+def _show(step: Step) -> None:
+    print(f"{step.verb:<8} {step.what}", flush=True)
 
 
 if __name__ == "__main__":
