@@ -63,8 +63,8 @@ setup(
     ],
     extras_require={
         "onnx": ["onnxruntime>=1.17"],
-        "mqtt": ["paho-mqtt>=2.1"],
-        "metrics": ["prometheus-client>=0.20"],
+        "mqtt": ["paho-mqtt>=2.0,<3"],
+        "metrics": ["prometheus-client>=0.22"],
         # 38 is what Debian 12 and Raspberry Pi OS carry.
         "signed": ["cryptography>=38"],
         "export": EXPORT,
@@ -78,8 +78,8 @@ setup(
             "mypy>=2.4,<2.5",
             "onnx>=1.17",
             "onnxruntime>=1.17",
-            "paho-mqtt>=2.1",
-            "prometheus-client>=0.20",
+            "paho-mqtt>=2.0,<3",
+            "prometheus-client>=0.22",
             "pytest>=8.2",
             "pytest-randomly>=3.15",
             "rich>=13.7",

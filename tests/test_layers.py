@@ -17,7 +17,7 @@ MEASURING = tuple(
     f"benchmarks.{part}"
     for part in (
         *("anatomy", "faces", "figures", "fingerprint", "foreign"),
-        *("metrics", "packs", "page", "readers", "tasks"),
+        *("metrics", "packs", "page", "race", "readers", "records", "sweep", "tasks"),
     )
 )
 #: Rooms that a room may import besides itself; ``room.module`` opens that part alone.
@@ -36,7 +36,12 @@ EDGE_LIBRARIES = {
     "tflite_runtime": "edge/engines/tflite.py",
     "onnxruntime": "edge/engines/onnxruntime.py",
     "cryptography": "edge/signature.py",
+    "tomli": "edge/service/config.py",
+    "libcamera": "edge/sources/picamera.py",
+    "picamera2": "edge/sources/picamera.py",
     "cuda": "edge/engines/cuda_python.py",
+    "paho": "edge/sinks/mqtt/link.py",
+    "prometheus_client": "edge/sinks/metrics.py",
     "pycuda": "edge/engines/cuda_pycuda.py",
     "tensorrt": "edge/engines/plans.py",
 }

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Never on the way to a result unless its engine, sink or command asks for it.
 OPTIONAL = {
     "torch", "onnxruntime", "onnx", "skimage", "tensorflow", "matplotlib", "scipy", "PIL",
-    "cryptography",
+    "cryptography", "paho", "prometheus_client", "picamera2", "tensorrt", "pycuda",
 }  # fmt: skip
 HEAVY = OPTIONAL | {"numpy", "cv2", "ai_edge_litert", "tflite_runtime", "sqlite3"}
 

@@ -12,7 +12,7 @@ from edge.events import Event
 from edge.frames import Frame
 from edge.results import FrameResult
 
-__all__ = ["Sink", "not_written", "part_beside", "put_in_place"]
+__all__ = ["Sink", "not_written", "part_beside", "put_in_place", "sync_path"]
 
 
 class Sink(ABC):
@@ -30,7 +30,7 @@ class Sink(ABC):
         """
 
     def tell(self, event: Event) -> None:  # noqa: B027 - most sinks have no use for it
-        """Hear of a change of state, between two results."""
+        """Hear of a change of state, between two results; raise nothing."""
 
     @abstractmethod
     def close(self) -> None:
@@ -95,12 +95,17 @@ def put_in_place(part: str, target: str) -> None:
     Raises:
         OSError: as the system says it.
     """
-    _sync(part)
+    sync_path(part)
     os.replace(part, target)
-    _sync(os.path.dirname(target))
+    sync_path(os.path.dirname(target))
 
 
-def _sync(path: str) -> None:
+def sync_path(path: str) -> None:
+    """Sync a file, or a folder: the names in it.
+
+    Raises:
+        OSError: as the system says it.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,16 +1,37 @@
-"""A line of JSON a frame; docs/results.md describes the line."""
+"""A line of JSON a frame; docs/results.md describes the line, docs/sinks.md the options."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+from dataclasses import dataclass
 
+from edge.errors import UsageError
+from edge.events import Event, Listener
 from edge.frames import Frame
-from edge.results import FrameResult
-from edge.sinks.base import Sink, not_written, part_beside, put_in_place
+from edge.results import SCHEMA, FrameResult
+from edge.settings import setting
+from edge.sinks.base import Sink, not_written
+from edge.sinks.lines import Lines, Stream, WholeFile
+from edge.sinks.log import Log
 
-__all__ = ["JsonlSink"]
+__all__ = ["JsonlOptions", "JsonlSink"]
+
+#: What every line begins with, whatever the version of the schema.
+_BEGINS = f'{{"schema": "{SCHEMA.partition("/")[0]}/'.encode()
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlOptions:
+    """What may stand behind the ``?`` of ``jsonl:PATH``."""
+
+    rotate_mib: float = setting(
+        0.0, "a live source's file is renamed PATH.1 before it grows beyond this; 0: never", low=0
+    )
+    keep: int = setting(5, "how many renamed files stay", low=1, high=1000)
+    fsync: str = setting("no", "when a line must be on the disk", choices=("no", "line", "second"))
 
 
 class JsonlSink(Sink):
@@ -23,23 +44,26 @@ class JsonlSink(Sink):
     Args:
         path: of the file; ``-`` is standard output.
         live: whether the source has no end.
+        options: of a live source's file; one that appears whole is synced as it is, and has no
+            use for them.
+        listener: hears that a torn line was mended.
 
     Raises:
+        UsageError: options that only a plain file can have.
         OutputError: the place cannot be written to.
     """
 
-    def __init__(self, path: str, *, live: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        live: bool = False,
+        options: JsonlOptions | None = None,
+        listener: Listener | None = None,
+    ) -> None:
         self._path = "standard output" if path == "-" else path
-        self._target, self._part = "", ""
         try:
-            if path == "-":
-                self._handle = os.dup(1)
-            elif live or _is_stream(path):
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-                self._handle = os.open(path, flags, 0o644)
-            else:
-                self._target, self._part = part_beside(path)
-                self._handle = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            self._lines = _open(path, live, options or JsonlOptions(), listener)
         except OSError as error:
             raise not_written(self._path, error) from error
 
@@ -47,14 +71,12 @@ class JsonlSink(Sink):
         """Write one line.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: it cannot be written; nothing of it is in a file then.
             BrokenPipeError: whoever read standard output or the pipe has gone.
         """
         line = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
-        left = memoryview(line.encode("utf-8", "surrogateescape"))
         try:
-            while left:
-                left = left[os.write(self._handle, left) :]
+            self._lines.write(line.encode("utf-8", "surrogateescape"))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -62,33 +84,43 @@ class JsonlSink(Sink):
 
     def close(self) -> None:
         """Put the file in its place."""
-        if self._handle < 0:
-            return
         try:
-            self._release()
-            if self._part:
-                put_in_place(self._part, self._target)
+            self._lines.close()
         except OSError as error:
             raise not_written(self._path, error) from error
-        finally:
-            self._remove_part()
 
     def discard(self) -> None:
         """Leave the older file, if any, as it was; lines written at once stay written."""
-        if self._handle >= 0:
-            try:
-                self._release()
-            except OSError:
-                pass  # the error that led here is the one to tell
-            self._remove_part()
+        try:
+            self._lines.discard()
+        except OSError:
+            pass  # the error that led here is the one to tell
 
-    def _release(self) -> None:
-        handle, self._handle = self._handle, -1
-        os.close(handle)
 
-    def _remove_part(self) -> None:
-        if self._part and os.path.exists(self._part):
-            os.unlink(self._part)
+def _open(path: str, live: bool, options: JsonlOptions, listener: Listener | None) -> Lines:
+    stream = path == "-" or _is_stream(path)
+    if stream and (options.rotate_mib or options.fsync != "no"):
+        raise UsageError(
+            f"jsonl:{path}: only a plain file is rotated or synced",
+            hint="leave rotate_mib and fsync out, or name a file",
+            code="sink.query",
+        )
+    if path == "-":
+        return Stream(os.dup(1))
+    if stream:
+        return Stream(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    if not live:
+        return WholeFile(path)
+    log = Log(
+        path,
+        begins=_BEGINS,
+        rotate_bytes=int(options.rotate_mib * _MIB),
+        keep=options.keep,
+        fsync=options.fsync,
+    )
+    if log.repaired and listener is not None:
+        listener(Event("sink", log.repaired, "sink.torn"))
+    return log
 
 
 def _is_stream(path: str) -> bool:

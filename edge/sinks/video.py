@@ -61,14 +61,26 @@ class VideoSink(Sink):
         Raises:
             OutputError: the video cannot be begun.
         """
-        image = annotate(frame, result)
+        self.write_image(annotate(frame, result))
+
+    def write_image(self, image: NDArray[np.uint8], *, times: int = 1) -> None:
+        """Write one picture so many times.
+
+        Args:
+            image: uint8 ``[H, W, 3]``, BGR, annotated already.
+            times: in a row.
+
+        Raises:
+            OutputError: the video cannot be begun.
+        """
         if self._writer is None:
             self._writer = self._begin(image)
         fitted = _fitted(image, self._size)
-        self._writing = True
-        self._writer.write(fitted)
-        self._count += 1
-        self._writing = False
+        for _ in range(times):
+            self._writing = True
+            self._writer.write(fitted)
+            self._count += 1
+            self._writing = False
 
     def close(self) -> None:
         """Put the video in its place; without a frame there is none.

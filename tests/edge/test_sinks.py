@@ -134,10 +134,32 @@ def test_memory_keeps_the_last(tmp_path: Path) -> None:
     assert isinstance(open_sink("memory:"), MemorySink)
 
 
-@pytest.mark.parametrize("uri", ["", "jsonl", "jsonl:", "images:", "video:", "memory:x", "x:y"])
+@pytest.mark.parametrize(
+    "uri", ["", "jsonl", "jsonl:", "jsonl:?keep=1", "images:", "video:", "memory:x", "mqtt", "x:y"]
+)
 def test_what_names_no_sink(uri: str) -> None:
     with pytest.raises(UsageError, match="names no sink"):
         open_sink(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("jsonl:a?rotate=1", "did you mean rotate_mib?"),
+        ("jsonl:a?fsync=always", "fsync is one of no, line, second"),
+        ("jsonl:a?keep=0", "keep is a whole number from 1 to 1000"),
+        ("images:a?keep=0", "keep is a whole number from 1"),
+        ("video:a.mp4?minutes=0", "minutes is a number from 0.01"),
+        ("memory:?keep=1", "takes no options"),
+        ("prometheus:9273?keep=1", "takes no options"),
+        ("mqtt://host/topic?retain=1", "known keys"),
+    ],
+)
+def test_what_no_sink_can_be_asked_for(uri: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_sink(uri, live=True)
+    assert message in str(caught.value)
+    assert caught.value.code == "sink.query"
 
 
 def test_a_full_device_is_told(tmp_path: Path) -> None:
