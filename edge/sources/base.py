@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, UnavailableError, UsageError
 from edge.frames import Frame
 from edge.owned import Owned
 
-__all__ = ["Report", "Source"]
+__all__ = ["LibraryMissing", "Report", "Source"]
 
 #: Called at once with every fault that a source steps over.
 Report = Callable[[EdgeError], None]
+
+
+class LibraryMissing(UnavailableError):
+    """What opens such a source is not installed; no wait mends that."""
 
 
 class Source(Owned, ABC):
@@ -38,18 +42,30 @@ class Source(Owned, ABC):
         self.uri = uri
         self.skipped = []
         self._report = report
+        self._closed = False
 
-    @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames.
 
         Raises:
+            UsageError: the source is closed.
             EdgeError: nothing (more) can be read; a fault that leaves other frames readable is
                 skipped and reported instead.
         """
+        if self._closed:
+            raise UsageError(f"{self.uri}: the source is closed", code="source.closed")
+        return self._frames()
+
+    @abstractmethod
+    def _frames(self) -> Iterator[Frame]:
+        """Give the frames of an open source, as ``__iter__`` says."""
 
     def skip(self, fault: EdgeError) -> None:
         """Note a fault, report it and go on."""
         self.skipped.append(fault)
         if self._report is not None:
             self._report(fault)
+
+    def close(self) -> None:
+        """Give back what is held; a second call does nothing."""
+        self._closed = True

@@ -38,7 +38,7 @@ class FolderSource(Source):
         self._paths = _pictures(uri)
         self.total = len(self._paths)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         for index, path in enumerate(self._paths):
             try:
                 image = read_picture(path)

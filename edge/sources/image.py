@@ -29,7 +29,7 @@ class ImageSource(Source):
 
     total = 1
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         """Give the one frame.
 
         Raises:

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 import cv2
 import numpy as np
@@ -20,20 +19,24 @@ from numpy.typing import NDArray
 from edge.errors import UsageError
 from edge.frames import Frame
 from edge.geometry import transform_points
+from edge.query import read_query
+from edge.settings import setting
 from edge.sources.base import Source
 from edge.sources.cartoon import POINTS_5X2, SPRITE_PX, draw_backdrop, draw_bust
 
 __all__ = ["SyntheticSource"]
 
-#: Key: least, most, and what holds without it.
-_KEYS = {
-    "faces": (0, 16, 1),
-    "masked": (0, 16, 0),
-    "frames": (1, 10**9, 0),
-    "width": (16, 8192, 640),
-    "height": (16, 8192, 480),
-    "seed": (0, 2**32 - 1, 0),
-}
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What is drawn."""
+
+    faces: int = setting(1, "number of people", low=0, high=16)
+    masked: int = setting(0, "how many of them wear a mask", low=0, high=16)
+    frames: int = setting(0, "number of frames; without it there is no end", low=1, high=10**9)
+    width: int = setting(640, "in pixels", low=16, high=8192)
+    height: int = setting(480, "in pixels", low=16, high=8192)
+    seed: int = setting(0, "of what the people look like", low=0, high=2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +76,22 @@ class SyntheticSource(Source):
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
-        options = _options(uri)
-        self.total = options["frames"] or None
+        scene = _read(uri)
+        self.total = scene.frames or None
         self.live = self.total is None
-        self._size = (options["width"], options["height"])
-        rng = np.random.default_rng(options["seed"])
+        self._size = (scene.width, scene.height)
+        rng = np.random.default_rng(scene.seed)
         self._backdrop = draw_backdrop(*self._size, rng)
         self._actors = [
-            _place(i, options["faces"], self._size, masked=i < options["masked"], rng=rng)
-            for i in range(options["faces"])
+            _place(i, scene.faces, self._size, masked=i < scene.masked, rng=rng)
+            for i in range(scene.faces)
         ]
 
     def points(self, index: int) -> list[NDArray[np.float64]]:
         """Return where each face's five points are in frame ``index``: float64 ``[5, 2]`` each."""
         return [transform_points(actor.matrix(index), POINTS_5X2) for actor in self._actors]
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         for index in itertools.count() if self.total is None else range(self.total):
             image = self._backdrop.copy()
             for actor in self._actors:
@@ -136,35 +139,20 @@ def _place(
     )
 
 
-def _options(uri: str) -> dict[str, int]:
-    """Read the query; everything in it is checked before anything is allocated."""
-    rest = uri.partition("://")[2]
-    place, _, query = rest.partition("?")
-    options = {key: default for key, (_, _, default) in _KEYS.items()}
-    known = ", ".join(_KEYS)
-    if place.strip("/"):
+def _read(uri: str) -> _Scene:
+    """Read the URI; everything in it is checked before anything is allocated."""
+    place, scene = read_query(uri, _Scene, code="source.query")
+    rest = place.partition("://")[2]
+    if rest.strip("/"):
         raise UsageError(
-            f"{uri}: {place!r} means nothing here",
-            hint=f"write synthetic://?faces=1; known keys: {known}",
+            f"{place}: {rest!r} means nothing here",
+            hint="write synthetic://?faces=1",
             code="source.query",
         )
-    for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in _KEYS:
-            raise UsageError(
-                f"{uri}: unknown key {key!r}", hint=f"known keys: {known}", code="source.query"
-            )
-        least, most, _ = _KEYS[key]
-        if not (value.isascii() and value.isdigit() and least <= int(value[:12]) <= most):
-            raise UsageError(
-                f"{uri}: {key}={value}",
-                hint=f"{key} is a whole number from {least} to {most}",
-                code="source.query",
-            )
-        options[key] = int(value[:12])
-    if options["masked"] > options["faces"]:
+    if scene.masked > scene.faces:
         raise UsageError(
-            f"{uri}: {options['masked']} masked of {options['faces']} faces",
+            f"{place}: {scene.masked} masked of {scene.faces} faces",
             hint="masked is at most faces",
             code="source.query",
         )
-    return options
+    return scene

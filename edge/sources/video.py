@@ -11,6 +11,7 @@ import cv2
 from edge.errors import DataError, MissingInput
 from edge.frames import MAX_SIDE_PX, Frame
 from edge.sources.base import Report, Source
+from edge.sources.ffmpeg import open_ffmpeg
 from edge.sources.image import MAX_PIXELS
 
 __all__ = ["SUFFIXES", "VideoSource"]
@@ -33,7 +34,7 @@ class VideoSource(Source):
         super().__init__(uri, report=report)
         _check_readable(uri)
         # An absolute path, or FFmpeg may read a scheme such as "concat:" out of a file name.
-        self._capture = cv2.VideoCapture(os.path.abspath(uri), cv2.CAP_FFMPEG)
+        self._capture = open_ffmpeg(os.path.abspath(uri), {"protocol_whitelist": "file"})
         width, height, fps, count = (
             self._capture.get(key)
             for key in (
@@ -62,7 +63,7 @@ class VideoSource(Source):
             self.fps = fps
         self.total = int(count) if 1 <= count < 2**31 else None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         index, last_ms = 0, 0.0
         while True:
             # The position is that of the frame about to be read in some containers and of the
@@ -105,6 +106,7 @@ class VideoSource(Source):
 
     def close(self) -> None:
         """Give the file back."""
+        super().close()
         self._capture.release()
 
 

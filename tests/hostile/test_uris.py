@@ -24,13 +24,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("source", "code", "named"),
     [
         ("ftp://host/a.jpg", 64, "'ftp'"),  # unknown scheme
-        ("rtsp://host/a", 64, "'rtsp'"),
+        ("gopher://host/a", 64, "'gopher'"),
         ("", 64, "names no source"),
-        ("synthetic://?face=1", 64, "faces, masked, frames, width, height, seed"),  # unknown key
+        ("synthetic://?face=1", 64, "did you mean faces?"),  # unknown key
         ("synthetic://?faces=-1", 64, "faces=-1"),
         ("synthetic://?faces=1&masked=2", 64, "2 masked of 1"),
         ("synthetic://?width=99999999999999", 64, "16 to 8192"),
-        ("synthetic://?faces=9" + "9" * 5000, 64, "0 to 16"),  # int() refuses this itself
+        ("synthetic://?faces=9" + "9" * 4000, 64, "0 to 16"),  # int() refuses this itself
+        ("synthetic://?faces=9" + "9" * 5000, 64, "longer than 4096"),
         ("synthetic://here", 64, "'here'"),
         ("v4l2:///dev/video63", 69, "/dev/video63"),  # no such camera
         ("/dev/null", 65, "/dev/null"),
