@@ -53,6 +53,10 @@ class EdgeError(Exception):
         text = f"{self.what}; {self.hint}" if self.hint else self.what
         return f"{text}  [{self.code}]" if self.code else text
 
+    def lines(self) -> tuple[str, ...]:
+        """Return what is shown to a person: one line, or one for each of several problems."""
+        return (str(self),)
+
 
 class UsageError(EdgeError):
     """A flag or an argument does not make sense."""
@@ -97,9 +101,23 @@ class BundleError(EdgeError):
 
 
 class ConfigError(EdgeError):
-    """A configuration file says something that cannot be."""
+    """A configuration file says something that cannot be.
+
+    Args:
+        problems: all that is wrong with it, a clause each; empty where ``what`` says it.
+    """
 
     exit_code = 78
+
+    def __init__(
+        self, what: str, *, hint: str = "", code: str = "", problems: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(what, hint=hint, code=code)
+        self.problems = problems
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for each problem."""
+        return tuple(f"{said}  [{self.code}]" for said in self.problems) or super().lines()
 
 
 class GateFailed(EdgeError):

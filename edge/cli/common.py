@@ -10,12 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from edge.errors import EdgeError, UsageError
-
-if TYPE_CHECKING:
-    from edge.bundle import Bundle
+from edge.places import default_gallery, open_bundle
 
 __all__ = [
     "TRUST",
@@ -112,7 +110,8 @@ def run_command(
             sys.stdout.flush()
             return code
         except EdgeError as error:
-            say(program, error)
+            for line in error.lines():
+                say(program, line)
             return error.exit_code
         except KeyboardInterrupt:
             say(program, "stopped; unfinished files were removed")
@@ -144,29 +143,6 @@ def say(program: str, message: object) -> None:
     printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     with contextlib.suppress(OSError, ValueError):
         print(printable, file=sys.stderr, flush=True)
-
-
-def default_gallery() -> Path:
-    """Return where the gallery lies unless the user says otherwise (XDG base directories)."""
-    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return Path(home) / "unveil-edge" / "gallery.sqlite"
-
-
-def open_bundle(path: Path | None, trust: Sequence[Path] | None) -> Bundle:
-    """Open the bundle that a command was given, or the package's own.
-
-    Args:
-        path: None for the package's own.
-        trust: files of public keys, one of which must have signed it; None demands no signature.
-
-    Raises:
-        EdgeError: a key cannot be read, or the bundle does not open.
-    """
-    from edge.bundle import Bundle, default_bundle
-    from edge.signature import read_public_key
-
-    keys = None if trust is None else [read_public_key(key) for key in trust]
-    return Bundle.open(path or default_bundle(), keys=keys)
 
 
 def whole_number(text: str) -> int:

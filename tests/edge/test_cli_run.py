@@ -17,7 +17,7 @@ import pytest
 from edge.results import STAGES
 from edge.sources import open_source
 from tests.edge.one_face import one_face_bundle
-from tests.hostile.process import ROOT, names, run_edge
+from tests.hostile.process import ROOT, assert_refused, names, run_edge
 
 SOURCE = "synthetic://?faces=1&masked=1&frames=2&width=100&height=100"
 
@@ -81,6 +81,7 @@ def interrupts() -> Iterator[None]:
 @pytest.mark.parametrize("sink", ["jsonl", "video"])
 def test_stopping_a_live_source_keeps_what_it_gave(sink: str, tmp_path: Path, bundle: Path) -> None:
     target = tmp_path / ("a.jsonl" if sink == "jsonl" else "a.avi")
+    written = tmp_path / ("a.jsonl" if sink == "jsonl" else "a-000001.avi")
     signals = tmp_path / "seen.jsonl"
     with subprocess.Popen(
         [sys.executable, "-m", "edge.cli.run", "--source", "synthetic://?width=64&height=64",
@@ -94,8 +95,8 @@ def test_stopping_a_live_source_keeps_what_it_gave(sink: str, tmp_path: Path, bu
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=60) == 130
         assert running.stderr is not None and running.stderr.read() == ""
-    assert names(tmp_path) == sorted([target.name, "seen.jsonl"])
-    assert target.stat().st_size > 0
+    assert names(tmp_path) == sorted([written.name, "seen.jsonl"])
+    assert written.stat().st_size > 0
     assert all(json.loads(line) for line in signals.read_text().splitlines())
 
 
@@ -116,6 +117,62 @@ def test_stopping_a_bounded_source_leaves_nothing(tmp_path: Path, bundle: Path) 
     assert running.returncode == 130
     assert said.splitlines() == ["edge-run: stopped; unfinished files were removed"]
     assert names(out) == []
+
+
+def test_the_configuration_is_printed_and_reads_back(tmp_path: Path, bundle: Path) -> None:
+    flags = ["--source", SOURCE, "--bundle", bundle, "--threads", 2, "--sink", "memory:"]
+    printed = run_edge("edge-run", *flags, "--print-config", home=tmp_path)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    config = tmp_path / "config.toml"
+    config.write_text(printed.stdout)
+    again = run_edge("edge-run", "--config", config, "--print-config", home=tmp_path)
+    assert again.stdout == printed.stdout
+    assert f'source = "{SOURCE}"' in printed.stdout and "threads = 2" in printed.stdout
+    other = run_edge(
+        "edge-run", "--config", config, "--sink", "jsonl:-", "--threads", 1, home=tmp_path
+    )
+    assert (other.returncode, other.stderr, len(other.stdout.splitlines())) == (0, "", 2)
+
+
+def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('sourse = "x"\n[ladder]\nhot_celsius = 300\n')
+    ended = run_edge("edge-run", "--config", config, home=tmp_path)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert [line.split(": ")[1:3] for line in ended.stderr.splitlines()] == [
+        [str(config), "source"],
+        [f"{config}:1", "sourse"],
+        [f"{config}:3", "ladder.hot_celsius"],
+    ]
+
+
+def test_without_source_and_configuration_there_is_nothing_to_do(tmp_path: Path) -> None:
+    assert_refused(run_edge("edge-run", home=tmp_path), 64, "--source", "--config")
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_sigterm_leaves_nothing_of_a_bounded_source(tmp_path: Path, bundle: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge.cli.run", "--source", "synthetic://?frames=1000000",
+         "--bundle", str(bundle), "--sink", f"jsonl:{out}/a.jsonl", "--sink", "jsonl:-"],
+        cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None and running.stdout.readline()
+        running.terminate()
+        running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert names(out) == []
+
+
+def test_a_gallery_that_cannot_be_looked_at_is_no_missing_one(tmp_path: Path, bundle: Path) -> None:
+    place = tmp_path / "data" / "unveil-edge"
+    place.mkdir(parents=True)
+    (place / "gallery.sqlite").symlink_to(place / "gallery.sqlite")
+    ended = run_edge("edge-run", "--source", SOURCE, "--bundle", bundle, home=tmp_path)
+    assert_refused(ended, 66, "gallery.sqlite")
 
 
 def test_help_has_an_example(tmp_path: Path) -> None:
