@@ -174,6 +174,8 @@ def _lines(face: FaceResult) -> tuple[str, str, str]:
     identity = face.identity
     name = "face" if identity is None else identity.person or "unknown"
     beside = "" if identity is None else f"sim {identity.similarity:.2f}"
+    if face.track is not None:
+        beside = f"#{face.track}  {beside}".rstrip()
     below = face.mask.state if face.mask.state != "incorrect" else "mask worn incorrectly"
     if face.emotion is not None:
         below += f"  {face.emotion.label}"

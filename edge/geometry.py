@@ -249,8 +249,9 @@ def iou_matrix(a_xywh: ArrayLike, b_xywh: ArrayLike) -> NDArray[np.float64]:
     b = np.asarray(b_xywh, np.float64).reshape(-1, 4)[None]
     low = np.maximum(a[..., :2], b[..., :2])
     high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    inter = np.clip(high - low, 0, None).prod(-1)
-    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - inter
+    overlap = np.maximum(high - low, 0)
+    inter = overlap[..., 0] * overlap[..., 1]
+    union = a[..., 2] * a[..., 3] + b[..., 2] * b[..., 3] - inter
     return np.asarray(inter / np.maximum(union, 1e-12))
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from benchmarks.latency.scenarios import Limits, Run
-from benchmarks.latency.subjects import Subject
+from benchmarks.latency.subjects import Answer, Subject, Whole
 from edge.frames import Frame
+from edge.live import LivePipeline
+from edge.live.slot import Slot
+from edge.owned import Owned
+from edge.pipeline import Pipeline
 
-__all__ = ["Paced", "Traffic", "live"]
+__all__ = ["Camera", "Paced", "Traffic", "live"]
+
+#: How long a frame is waited for before the end of the source is looked for.
+_LOOK_UP_S = 0.5
 
 
 @dataclass(slots=True)
@@ -51,34 +59,64 @@ class Paced:
             due += self._period_ns
 
 
-class _Slot:
-    """Room for one frame; a newer one replaces it."""
+class Camera(Owned):
+    """Reads a source that does not wait, in a thread of its own, and keeps its newest frame.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._ended = False
-        self.error: BaseException | None = None
+    Args:
+        frames: each with the time at which it was captured.
 
-    def put(self, frame: Frame) -> bool:
-        """Offer a frame; tell whether anybody still wants one."""
-        with self._changed:
-            self._frame = frame
-            self._changed.notify()
-            return not self._ended
+    Attributes:
+        offered: frames that the source gave.
+    """
 
-    def take(self) -> Frame | None:
-        """Wait for a frame nobody has taken; None once there will be no more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._frame is not None or self._ended)
-            frame, self._frame = self._frame, None
-            return frame
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self.offered = 0
+        self._frames = frames
+        self._slot: Slot[Frame] = Slot()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def end(self) -> None:
-        """Let nobody wait any longer."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
+    @property
+    def ended(self) -> bool:
+        """Whether no frame is left and none will come."""
+        return self._slot.ended
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a newer one replaced before anybody took them."""
+        return self._slot.replaced
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the newest frame nobody has taken; None when none came in time.
+
+        Raises:
+            BaseException: what the source raised.
+        """
+        return self._slot.take(timeout_s)
+
+    def close(self) -> None:
+        """Leave off after the frame that is being read; a second call does nothing."""
+        self._slot.end()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for frame in self._frames:
+                if not self._slot.put(frame):
+                    break
+                self.offered += 1
+        except BaseException as error:  # raised again by the thread that takes
+            self._slot.end(error)
+        self._slot.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One frame's answer, how long it took, and how old the frame was then."""
+
+    answer: Answer
+    took_ns: int
+    age_ns: int
 
 
 def live(
@@ -90,43 +128,60 @@ def live(
 ) -> tuple[Run, Traffic]:
     """Run a subject on the newest frame of a source that does not wait.
 
+    The whole pipeline works as the service has it: detection in a thread of its own, faces
+    followed from frame to frame. A part of it runs in this thread.
+
     Args:
-        subject: in this thread; the source is read in another.
+        subject: what is timed; the source is read in another thread.
         frames: each with the time at which it was captured; the run ends when they do.
         limits: when to end before that.
         step: called after every frame, outside the time that counts.
     """
-    run, traffic, slot = Run(), Traffic(), _Slot()
-
-    def capture() -> None:
-        try:
-            for frame in frames:
-                if not slot.put(frame):
-                    break
-                traffic.offered += 1
-        except BaseException as error:  # raised again by the thread that waits
-            slot.error = error
-        finally:
-            slot.end()
-
-    camera = threading.Thread(target=capture, daemon=True)
+    run, traffic = Run(), Traffic()
     started = time.perf_counter_ns()
-    camera.start()
-    while not limits.reached(started, len(run.raw_ns)):
-        frame = slot.take()
-        if frame is None:
-            break
-        start = time.perf_counter_ns()
-        run.answers.append(subject.run(frame))
-        end = time.perf_counter_ns()
-        run.raw_ns.append(end - start)
-        run.ends_ns.append(end - started)
-        traffic.processed += 1
-        traffic.age_ns.append(time.monotonic_ns() - frame.captured_ns)
-        step()
-    run.elapsed_ns = time.perf_counter_ns() - started
-    slot.end()
-    camera.join()
-    if slot.error is not None:
-        raise slot.error
+    with (
+        Camera(frames) as camera,
+        closing(
+            _followed(subject.pipeline, camera)
+            if isinstance(subject, Whole)
+            else _alone(subject, camera)
+        ) as results,
+    ):
+        while not limits.reached(started, len(run.raw_ns)):
+            done = next(results, None)
+            if done is None:
+                break
+            run.answers.append(done.answer)
+            run.raw_ns.append(done.took_ns)
+            run.ends_ns.append(time.perf_counter_ns() - started)
+            traffic.processed += 1
+            traffic.age_ns.append(done.age_ns)
+            step()
+        run.elapsed_ns = time.perf_counter_ns() - started
+    traffic.offered = camera.offered
     return run, traffic
+
+
+def _followed(pipeline: Pipeline, camera: Camera) -> Generator[_Done, None, None]:
+    """Give what the live pipeline sees; its time is that of the work, without any waiting."""
+    with LivePipeline(pipeline, camera) as work:
+        while not work.ended:
+            seen = work.next(_LOOK_UP_S)
+            if seen is None:
+                continue
+            result = seen.result
+            assert result.live is not None
+            answer = Answer(len(result.faces), result.stage_ns, result.total_ns)
+            yield _Done(answer, result.total_ns, result.live.age_ns)
+
+
+def _alone(subject: Subject, camera: Camera) -> Generator[_Done, None, None]:
+    """Run a part of the pipeline on each frame, in this thread."""
+    while not camera.ended:
+        frame = camera.take(_LOOK_UP_S)
+        if frame is None:
+            continue
+        start = time.perf_counter_ns()
+        answer = subject.run(frame)
+        took = time.perf_counter_ns() - start
+        yield _Done(answer, took, time.monotonic_ns() - frame.captured_ns)

@@ -16,6 +16,8 @@ from edge.results import StageTime
 
 __all__ = ["LatencyResult", "Settings", "few"]
 
+#: Stages that say something of every face.
+_EVERY_FACE = ("mask", "identify", "emotion")
 _SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 #: Points of the timeline that are kept; the raw latencies are all kept.
 _POINTS = 2000
@@ -141,11 +143,15 @@ class LatencyResult:
 
     @property
     def reused(self) -> float | None:
-        """Share of the faces whose mask state was taken from an earlier frame; None without any."""
-        stages = self.stages
-        if not self.faces or "mask" not in stages:
+        """Share of what is said of faces that no stage looked at anew for it; None without any.
+
+        Mask, identity and emotion are said of every face; what a live run carries on from earlier
+        frames is the rest of the looks. Elsewhere every stage looks at every face: 0.
+        """
+        said = [spent.runs for name, spent in self.stages.items() if name in _EVERY_FACE]
+        if not self.faces or not any(said):
             return None
-        return 1 - stages["mask"].runs / self.faces
+        return 1 - sum(said) / (self.faces * sum(runs > 0 for runs in said))
 
     def to_json(self) -> dict[str, object]:
         """Return the result of docs/bench.md; milliseconds to the tenth of a microsecond."""

@@ -20,7 +20,7 @@ from edge.pipeline import Pipeline
 from edge.results import Detection, StageTime
 from edge.stages.base import Stage
 
-__all__ = ["PIPELINE", "Answer", "Subject", "open_subject"]
+__all__ = ["PIPELINE", "Answer", "Subject", "Whole", "open_subject"]
 
 #: Name of the subject that is everything together.
 PIPELINE = "pipeline"
@@ -68,7 +68,7 @@ def open_subject(
     """
     kind, _, part = name.partition(":")
     if kind == PIPELINE and not part:
-        return _Whole(_pipeline(bundle, threads, engine))
+        return Whole(_pipeline(bundle, threads, engine))
     if kind == "stage" and part:
         return _open_stage(part, bundle, frames, threads, engine)
     if kind == "engine" and part:
@@ -85,18 +85,24 @@ def _pipeline(bundle: Bundle, threads: int, engine: str | None) -> Pipeline:
     return Pipeline(bundle, threads=threads, engine=engine, embeddings=True)
 
 
-class _Whole(Subject):
-    """Every stage, as ``edge-run`` has them."""
+class Whole(Subject):
+    """Every stage, as ``edge-run`` has them.
+
+    Attributes:
+        pipeline: owned.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
 
     def run(self, frame: Frame) -> Answer:
-        result = self._pipeline.run(frame)
+        """Say everything about one frame."""
+        result = self.pipeline.run(frame)
         return Answer(len(result.faces), result.stage_ns, result.total_ns)
 
     def close(self) -> None:
-        self._pipeline.close()
+        """Free the engines."""
+        self.pipeline.close()
 
 
 def _open_stage(

@@ -53,7 +53,7 @@ class Stage(ABC, Generic[_Value]):
         self.contract = contract
         self.matrix: NDArray[np.float64] = np.eye(2, 3)
         self.time = StageTime()
-        self._infer_ns = 0
+        self._pre_ns = self._infer_ns = 0
 
     def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
         """Warp the crop from the frame straight into the engine's input.
@@ -82,15 +82,28 @@ class Stage(ABC, Generic[_Value]):
 
     def __call__(self, frame: Frame, detection: Detection | None = None) -> _Value:
         """Prepare, run, decode; ``time`` says how long each took."""
-        self._infer_ns = 0
+        self.ready(frame, detection)
+        return self.answer()
+
+    def ready(self, frame: Frame, detection: Detection | None = None) -> None:
+        """Prepare, by the clock; ``answer`` follows when the caller wants it."""
         start = time.perf_counter_ns()
         self.prepare(frame, detection)
-        prepared = time.perf_counter_ns()
+        self._pre_ns = time.perf_counter_ns() - start
+
+    def answer(self) -> _Value:
+        """Run and decode what was made ready; ``time`` then has all three."""
+        self._infer_ns = 0
+        start = time.perf_counter_ns()
         self.run()
         value = self.decode()
-        rest = time.perf_counter_ns() - prepared
-        self.time = StageTime(prepared - start, self._infer_ns, rest - self._infer_ns, 1)
+        rest = time.perf_counter_ns() - start
+        self.time = StageTime(self._pre_ns, self._infer_ns, rest - self._infer_ns, 1)
         return value
+
+    def warm_up(self, frame: Frame, detection: Detection) -> None:
+        """Run everything once, whatever there is to see; the value does not count."""
+        self(frame, detection)
 
     def _invoke(self, engine: Engine) -> None:
         """Run one engine; only what it takes counts as inference."""

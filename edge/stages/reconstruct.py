@@ -71,6 +71,28 @@ class ReconstructStage(Stage[Painting | None]):
         painted = paint(self._crop, self._covered, self._pixels())
         return Painting(painted, self._covered, self.matrix)
 
+    def repaint(self, frame: Frame, detection: Detection, painting: Painting) -> Painting:
+        """Put an earlier painting of the same face into another frame; no network runs.
+
+        Crops are upright by the face's points, so that what was painted lies where it did. The
+        visible pixels are those of ``frame``.
+
+        Args:
+            frame: read only.
+            detection: the face in it.
+            painting: of this stage, from an earlier frame.
+        """
+        contract, crop = self.contract, np.empty_like(painting.image_bgr)
+        matrix = crop_matrix(contract, frame.image.shape[:2], detection)
+        warp(frame.image, matrix, crop, replicate=contract.crop.replicate)
+        painted = paint(crop, painting.map_u8, painting.image_bgr)
+        return Painting(painted, painting.map_u8, matrix)
+
+    def warm_up(self, frame: Frame, detection: Detection) -> None:
+        """Run both networks once, the painter even where the finder sees nothing to paint."""
+        super().warm_up(frame, detection)
+        self.edit_engine.run()
+
     def _pixels(self) -> NDArray[np.uint8]:
         """Return what the painter gave as pixels, uint8 ``[H, W, 3]``."""
         stored = self.edit_engine.outputs[self._image_position][0]

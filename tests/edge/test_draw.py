@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -77,6 +79,16 @@ def test_each_state_looks_different() -> None:
     ]
     colours = {tuple(picture[290, 220].tolist()) for picture in pictures}
     assert len(colours) == 4
+
+
+def test_a_followed_face_shows_its_number() -> None:
+    face = face_at(150, 150, 100, 120)
+    pictures = [
+        annotate(frame_of(400, 500), result_of(replace(face, track=track)))
+        for track in (None, 7, 1234567)
+    ]
+    changed = [(picture != 128).any(-1).sum() for picture in pictures]
+    assert changed == sorted(set(changed))  # the plate grows with what is written on it
 
 
 def test_a_painted_face_has_an_inset_that_hides_no_face() -> None:

@@ -52,7 +52,7 @@ class Engines:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, engines: Engines) -> Engines:
-    monkeypatch.setattr("edge.pipeline.open_engine", engines.open)
+    monkeypatch.setattr("edge.stages.opening.open_engine", engines.open)
     return engines
 
 
@@ -214,3 +214,80 @@ def test_a_gallery_of_another_revision_is_refused(bundle: Bundle, tmp_path: Path
         Pipeline(bundle, gallery=old)
     assert caught.value.code == "gallery.revision"
     assert "into a new gallery" in str(caught.value)
+
+
+def test_stage_by_stage_is_the_same_as_at_once(
+    monkeypatch: pytest.MonkeyPatch, bundle: Bundle, gallery: Gallery
+) -> None:
+    use(monkeypatch, Engines("masked", [face_at(32, (4, 4)), face_at(16, (15, 15))]))
+    frame = make_frame(320, 320)
+    with Pipeline(bundle, gallery=gallery) as pipeline:
+        at_once = pipeline.run(frame)
+        spent = pipeline.unspent()
+        for face, whole in zip(pipeline.detect(frame, spent), at_once.faces, strict=True):
+            np.testing.assert_array_equal(face.box_xywh, whole.detection.box_xywh)
+            assert pipeline.mask(frame, face, spent) == whole.mask
+            painting = pipeline.reconstruct(frame, face, spent)
+            assert painting is not None and whole.painting is not None
+            np.testing.assert_array_equal(painting.image_bgr, whole.painting.image_bgr)
+            embedding = pipeline.embed(frame, face, spent, covered=True)
+            assert pipeline.match(embedding, spent, covered=True) == whole.identity
+            assert pipeline.emotion(frame, face, spent) == whole.emotion
+    assert {name: time.runs for name, time in spent.items()} == {
+        name: time.runs for name, time in at_once.stage_ns.items()
+    }
+
+
+def test_two_stages_can_be_left_out(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    engines = use(monkeypatch, Engines("masked"))
+    frame = make_frame(320, 320)
+    with Pipeline(bundle) as pipeline:
+        spent = pipeline.unspent()
+        (face,) = pipeline.detect(frame, spent)
+        result = pipeline.look(frame, face, spent, emotion=False, reconstruct=False)
+    assert result.emotion is None and result.painting is None
+    runs = engines.runs()
+    assert (runs["emotion"], runs["map"], runs["edit"]) == (0, 0, 0)
+
+
+def test_warming_up_runs_every_network(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    engines = Engines("unmasked", [])  # finds no face, and nothing covered to paint
+    engines.outputs["map"] = [np.zeros((128, 128))]
+    use(monkeypatch, engines)
+    with Pipeline(bundle, embeddings=True) as pipeline:
+        pipeline.warm_up()
+    assert set(engines.runs().values()) == {1}
+
+
+def test_a_painting_moves_with_its_face(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    use(monkeypatch, Engines("masked"))
+    frame, later = make_frame(320, 320), make_frame(320, 320, seed=1)
+    with Pipeline(bundle) as pipeline:
+        spent = pipeline.unspent()
+        (face,) = pipeline.detect(frame, spent)
+        painting = pipeline.reconstruct(frame, face, spent)
+        assert painting is not None
+        same = pipeline.repaint(frame, face, painting, spent)
+        moved = dataclasses.replace(face, points_5x2=face.points_5x2 + np.float32(8))
+        again = pipeline.repaint(later, moved, painting, spent)
+        seen = pipeline.reconstruct(later, moved, spent)
+    assert same is not None and again is not None and seen is not None
+    np.testing.assert_array_equal(same.image_bgr, painting.image_bgr)
+    np.testing.assert_array_equal(again.matrix, seen.matrix)
+    covered = painting.map_u8 > 0
+    # Painted pixels are the old ones, all others the later frame's own.
+    np.testing.assert_array_equal(again.image_bgr[covered], painting.image_bgr[covered])
+    np.testing.assert_array_equal(again.image_bgr[~covered], seen.image_bgr[~covered])
+    assert spent["reconstruct"].runs == 2
+
+
+def test_a_bundle_without_painters_paints_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(monkeypatch, Engines("masked"))
+    bundle = Bundle.open(write_bundle(tmp_path / "small", ["detect", "mask", "identity"]))
+    with Pipeline(bundle) as pipeline:
+        pipeline.warm_up()
+        spent = pipeline.unspent()
+        (face,) = pipeline.detect(make_frame(320, 320), spent)
+        assert pipeline.reconstruct(make_frame(320, 320), face, spent) is None
