@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 __all__ = ["KINDS", "Event", "Listener"]
 
 #: ``camera.lost`` and ``camera.back``; ``ladder`` when something is left out or taken back;
+#: ``engine`` when another one takes the place of the wanted one;
 #: ``config`` when the configuration was read again; ``sink`` when a sink cannot deliver or can
 #: again; ``input`` when a picture or frame was stepped over.
-KINDS = ("camera.lost", "camera.back", "ladder", "config", "sink", "input")
+KINDS = ("camera.lost", "camera.back", "ladder", "engine", "config", "sink", "input")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Evidence:
         engine: name and version of the runtime; may be empty.
         cosine_min: least cosine between float and artefact outputs, or None.
         sqnr_db: signal to quantisation noise of the outputs in dB, or None.
+        max_drop: how much worse than the float network its card lets it be, in the metric's own
+            unit, at least 0; None where nobody says.
     """
 
     metric: str
@@ -49,6 +51,7 @@ class Evidence:
     engine: str = ""
     cosine_min: float | None = None
     sqnr_db: float | None = None
+    max_drop: float | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the table as it stands in ``bundle.json``; what is unknown is left out."""
@@ -64,6 +67,7 @@ class Evidence:
             "engine": self.engine,
             "cosine_min": self.cosine_min,
             "sqnr_db": self.sqnr_db,
+            "max_drop": self.max_drop,
         }
         return {key: value for key, value in table.items() if value not in (None, "")}
 
@@ -84,8 +88,8 @@ class Evidence:
         table = check.mapping(raw, "evidence")
         known = {key: value for key, value in table.items() if value is not None}
 
-        def optional(key: str) -> float | None:
-            return check.number(known, key, -_HUGE, _HUGE) if key in known else None
+        def optional(key: str, low: float = -_HUGE) -> float | None:
+            return check.number(known, key, low, _HUGE) if key in known else None
 
         def note(key: str) -> str:
             return check.text(known, key, empty=True) if key in known else ""
@@ -103,6 +107,7 @@ class Evidence:
             engine=note("engine"),
             cosine_min=optional("cosine_min"),
             sqnr_db=optional("sqnr_db"),
+            max_drop=optional("max_drop", 0.0),
         )
 
 

@@ -34,6 +34,7 @@ from edge.results import (
 from edge.stages.base import Stage
 from edge.stages.identify import IdentifyStage
 from edge.stages.opening import REQUIRED, open_stages
+from edge.ways import Ways
 
 if TYPE_CHECKING:
     from edge.gallery import Gallery
@@ -59,8 +60,7 @@ class Pipeline(Owned):
         bundle: has at least the tasks of ``REQUIRED``. A task it lacks is passed over; without
             ``identity-masked`` every face goes through ``identity``.
         gallery: of the same embedding revision; None leaves ``FaceResult.identity`` None.
-        threads: of each engine.
-        engine: run every network on this engine instead of the artefact's own.
+        ways: opens the networks; None takes the bundle's own choice, one thread an engine.
         embeddings: give ``FaceResult.embedding`` without a gallery too, for enrolment.
 
     Raises:
@@ -74,13 +74,12 @@ class Pipeline(Owned):
         bundle: Bundle,
         *,
         gallery: Gallery | None = None,
-        threads: int = 1,
-        engine: str | None = None,
+        ways: Ways | None = None,
         embeddings: bool = False,
     ) -> None:
         self._gallery = gallery
         self._stages = open_stages(
-            bundle, threads=threads, engine=engine, embeddings=embeddings or gallery is not None
+            bundle, ways=ways or Ways(), embeddings=embeddings or gallery is not None
         )
         try:
             _check_gallery(gallery, self._stages.plain)

@@ -14,6 +14,7 @@ from benchmarks.latency.result import LatencyResult, Settings, few
 from benchmarks.latency.scenarios import Limits, Run, offline, one_by_one
 from benchmarks.latency.subjects import Subject, open_subject
 from edge.bundle import Bundle
+from edge.engines import made_for
 from edge.errors import DataError
 from edge.frames import Frame
 
@@ -126,6 +127,6 @@ def _harness_ms(settings: Settings, bundle: Bundle, frames: Sequence[Frame]) -> 
 
 def _artefacts(bundle: Bundle, engine: str | None) -> dict[str, str]:
     """Return the file that runs for each task: its name says precision and format."""
-    made_for = None if engine == "null" else engine
-    fitting = {a.task for a in bundle.artefacts if made_for in (None, a.engine)}
-    return {task: bundle.artefact(task, made_for).file for task in bundle.tasks if task in fitting}
+    made = made_for(engine)
+    fitting = {a.task for a in bundle.artefacts if made in (None, a.engine)}
+    return {task: bundle.artefact(task, made).file for task in bundle.tasks if task in fitting}

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from edge.bundle import Bundle
-from edge.engines import open_engine
 from edge.errors import DataError, UsageError
 from edge.frames import Frame
 from edge.owned import Owned
 from edge.pipeline import Pipeline
 from edge.results import Detection, StageTime
 from edge.stages.base import Stage
+from edge.ways import Ways
 
 __all__ = ["PIPELINE", "Answer", "Subject", "Whole", "open_subject"]
 
@@ -82,7 +82,7 @@ def open_subject(
 
 def _pipeline(bundle: Bundle, threads: int, engine: str | None) -> Pipeline:
     # Without a gallery the embedding is asked for, or the identify stage would be left out.
-    return Pipeline(bundle, threads=threads, engine=engine, embeddings=True)
+    return Pipeline(bundle, ways=Ways(threads=threads, engine=engine), embeddings=True)
 
 
 class Whole(Subject):
@@ -162,9 +162,8 @@ class _Engine(Subject):
     """One engine alone, on noise: what a convolution takes does not depend on its input."""
 
     def __init__(self, task: str, bundle: Bundle, threads: int, engine: str | None) -> None:
-        artefact = bundle.artefact(task, None if engine == "null" else engine)
         self._task = task
-        self._engine = open_engine(artefact, threads=threads, engine=engine)
+        self._engine, _ = Ways(threads=threads, engine=engine).open(bundle, task)
         random = np.random.default_rng(0)
         for array in self._engine.inputs:
             array.view(np.uint8)[...] = (

@@ -124,9 +124,7 @@ def race(
     laps = [Lap(KINDS[name]) for name in pythons]
     progress = Progress(rounds)
     with contextlib.ExitStack() as stack:
-        pipeline = stack.enter_context(
-            Pipeline(Bundle.open(default_bundle()), threads=1, embeddings=True)
-        )
+        pipeline = stack.enter_context(Pipeline(Bundle.open(default_bundle()), embeddings=True))
         frame = masked_frame(pipeline)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         picture = folder / "masked.png"

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.bundle import Bundle, default_bundle
+from edge.engines import ENGINES, made_for
 from edge.errors import UsageError
-from edge.manifest import ENGINES, PRECISIONS
+from edge.manifest import PRECISIONS
 
 __all__ = ["Choice", "as_choice", "restricted"]
 
@@ -31,7 +32,7 @@ class Choice:
     Attributes:
         name: as the user wrote it.
         path: of the bundle.
-        engine: one of ``manifest.ENGINES``, or None.
+        engine: one of ``edge.engines.ENGINES``, or None.
         precision: one of ``manifest.PRECISIONS``, or None.
         threads: of each engine.
     """
@@ -80,19 +81,20 @@ def restricted(bundle: Bundle, *, engine: str | None, precision: str | None) -> 
     """Return the bundle without the artefacts of other engines and precisions.
 
     Args:
-        engine: one of ``manifest.ENGINES``; ``null``, which runs any artefact, and None keep all.
+        engine: one of ``edge.engines.ENGINES``; None keeps all, and so does ``null``, which runs
+            any artefact.
         precision: one of ``manifest.PRECISIONS``; None keeps all.
 
     Raises:
         BundleError: a task is left with none; a pipeline of two precisions would be no figure.
     """
-    made_for = None if engine == "null" else engine
+    made = made_for(engine)
     for task in bundle.tasks:
-        bundle.artefact(task, made_for, precision)
+        bundle.artefact(task, made, precision)
     kept = (
         artefact
         for artefact in bundle.artefacts
-        if made_for in (None, artefact.engine) and precision in (None, artefact.precision)
+        if made in (None, artefact.engine) and precision in (None, artefact.precision)
     )
     return replace(bundle, artefacts=tuple(kept))
 

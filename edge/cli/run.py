@@ -92,7 +92,13 @@ def _parser() -> Parser:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="run the networks on this engine instead of the bundle's own choice",
+        help="run the networks on this engine (default: what edge-export race chose here, or the "
+        "bundle's own choice)",
+    )
+    parser.add_argument(
+        "--fallback",
+        choices=("tflite", "onnxruntime"),
+        help="run on this one what the wanted engine cannot run here (default: refuse)",
     )
     parser.add_argument("--limit", metavar="N", type=whole_number, help="stop after so many frames")
     return parser
@@ -132,6 +138,7 @@ def _reader(options: argparse.Namespace) -> Callable[[], Config]:
         "gallery": options.gallery,
         "threads": options.threads,
         "engine": options.engine,
+        "fallback": options.fallback,
     }
     replaced = {key: value for key, value in given.items() if value is not None}
     if options.config is not None:

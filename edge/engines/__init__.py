@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edge.errors import UsageError
@@ -10,10 +11,17 @@ if TYPE_CHECKING:
     from edge.bundle import Artefact
     from edge.engines.base import Engine
 
-__all__ = ["ENGINES", "made_for", "open_engine"]
+__all__ = ["ENGINES", "MADE_FOR", "made_for", "open_engine"]
 
-#: What a network can run on.
-ENGINES = ("tflite", "onnxruntime", "tensorrt", "null")
+#: What a network can run on, each with the engine that a bundle names for the files it runs:
+#: TensorRT's own files are built on the device from those of ONNX Runtime.
+MADE_FOR: Mapping[str, str] = {
+    "tflite": "tflite",
+    "onnxruntime": "onnxruntime",
+    "tensorrt": "onnxruntime",
+    "null": "null",
+}
+ENGINES = tuple(MADE_FOR)
 
 
 def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = None) -> Engine:
@@ -63,8 +71,5 @@ def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = No
 
 
 def made_for(engine: str | None) -> str | None:
-    """Return which engine's artefacts an engine runs; None where it runs any.
-
-    TensorRT's engines are built from the ONNX files that ONNX Runtime runs as they are.
-    """
-    return {"null": None, "tensorrt": "onnxruntime"}.get(engine or "null", engine)
+    """Return whose artefacts an engine runs; None where that is left open: ``null`` runs any."""
+    return None if engine in (None, "null") else MADE_FOR.get(engine, engine)

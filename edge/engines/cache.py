@@ -26,6 +26,7 @@ from edge.board.system import System
 from edge.engines.device_key import default_key, device_key
 from edge.errors import EdgeError, OutputError
 from edge.files import write_whole
+from edge.places import cache_folder
 
 __all__ = ["EngineCache", "Target", "default_folder"]
 
@@ -187,10 +188,8 @@ class EngineCache:
 
 
 def default_folder() -> Path:
-    """Return where engines lie: systemd's cache directory, or that of the user (XDG)."""
-    given = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return (Path(given) if given else Path(home) / "unveil-edge") / "engines"
+    """Return where engines lie."""
+    return cache_folder() / "engines"
 
 
 def _header(onnx_sha256: str, target: Target) -> bytes:

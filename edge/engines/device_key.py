@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge.board.system import System
 from edge.errors import ConfigError, EdgeError, OutputError
+from edge.places import state_folder
 
 __all__ = ["default_key", "device_key"]
 
@@ -21,10 +22,8 @@ _SERIALS = ("proc/device-tree/serial-number", "sys/class/dmi/id/product_uuid", "
 
 
 def default_key() -> Path:
-    """Return where the key lies: systemd's state directory, or that of the user (XDG)."""
-    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return (Path(given) if given else Path(home) / "unveil-edge") / "engine.key"
+    """Return where the key lies."""
+    return state_folder() / "engine.key"
 
 
 def device_key(path: Path, system: System) -> bytes:

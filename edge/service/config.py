@@ -54,11 +54,22 @@ class Config:
     gallery: str = setting(
         "", 'file of the known people; "" is the usual one of this user, if it is there'
     )
-    threads: int = setting(1, "threads of each network", low=1, high=64)
+    threads: int = setting(1, "threads of each network that no race chose for", low=1, high=64)
     engine: str = setting(
         "",
-        'what runs the networks; "" is the bundle\'s own choice',
+        'what runs the networks; "" is what a race chose here, or else the bundle\'s own choice',
         choices=("", *ENGINES),
+    )
+    fallback: str = setting(
+        "",
+        'what takes the place of an engine that is not to be had here; "" refuses to start',
+        choices=("", "tflite", "onnxruntime"),
+    )
+    build: bool = setting(
+        True, "build the TensorRT engines that are missing at the start; it takes minutes"
+    )
+    race: str = setting(
+        "", 'file of `edge-export race`; "" is the one beside the bundle, if it is there'
     )
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     live: LiveSettings = field(default_factory=LiveSettings)

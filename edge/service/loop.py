@@ -12,6 +12,7 @@ from edge.errors import EdgeError, UnavailableError
 from edge.events import Event
 from edge.live import Seen
 from edge.owned import Owned
+from edge.service.building import build_engines
 from edge.service.config import Config
 from edge.service.ladder import Ladder, Level
 from edge.service.notify import Notifier
@@ -91,7 +92,9 @@ class Service(Owned):
         self._ladder = Ladder(config.ladder)
         self._gauges = Gauges(System(Path(config.board.root)))
         self._notifier.status("starting")
-        self._works = Works(config, listener=self._events.append, sinks=sinks)
+        self._works = Works(
+            config, listener=self._events.append, build=self._build_engines, sinks=sinks
+        )
         self._counted = (0, 0)
         self._seen: Seen | None = None
         self._frame_s = time.monotonic()
@@ -237,6 +240,17 @@ class Service(Owned):
             self._lost = None
         self._works.live.reduce(self._ladder.reduction)
         self._frame_s = time.monotonic()
+
+    def _build_engines(self, config: Config) -> None:
+        """Have what is missing built; whoever watches hears that this is meant."""
+
+        def wait() -> bool:
+            self._notifier.alive()
+            self._notifier.extend(_EXTEND_S)
+            return not self.orders.stop
+
+        self._notifier.status("building the engines of this board")
+        build_engines(config, log=self._log, wait=wait)
 
     def _report(self, now_s: float) -> Report:
         seen, lost = self._seen, self._lost

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from itertools import islice
 
 from edge.errors import DataError
-from edge.events import Listener
+from edge.events import Event, Listener
 from edge.service.config import Config
 from edge.service.parts import open_pipeline
 from edge.sinks import open_sink
@@ -29,7 +29,7 @@ def run_whole(
     Args:
         config: what to do; its source is open already.
         source: it.
-        listener: hears what a sink says of itself.
+        listener: hears what a sink says of itself, and what takes the place of an engine.
         step: called after each frame.
         limit: stop after so many frames.
 
@@ -37,7 +37,11 @@ def run_whole(
         EdgeError: something cannot be opened, read or written; nothing is left behind then.
     """
     with ExitStack() as stack:
-        pipeline = open_pipeline(config, stack)
+        pipeline = open_pipeline(
+            config,
+            stack,
+            report=lambda error: listener(Event("engine", str(error), error.code)),
+        )
         sinks = [
             stack.enter_context(open_sink(uri, fps=source.fps, listener=listener))
             for uri in config.sinks

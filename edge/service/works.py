@@ -26,7 +26,8 @@ class Works(Owned):
 
     Args:
         config: names them.
-        listener: hears of camera and sinks.
+        listener: hears of camera and sinks, and of what takes the place of an engine.
+        build: builds what a configuration lacks of TensorRT's engines.
         sinks: of the program around it, beside those of the configuration; closed with it.
 
     Attributes:
@@ -39,8 +40,16 @@ class Works(Owned):
         EdgeError: something cannot be opened.
     """
 
-    def __init__(self, config: Config, *, listener: Listener, sinks: Sequence[Sink] = ()) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        listener: Listener,
+        build: Callable[[Config], None],
+        sinks: Sequence[Sink] = (),
+    ) -> None:
         self._listener = listener
+        self._build = build
         self.config = config
         with ExitStack() as stack:
             # The camera takes longest to open; it does so in a process of its own meanwhile.
@@ -48,7 +57,7 @@ class Works(Owned):
             self._own = [self._outlet(type(sink).__name__, sink) for sink in sinks]
             self._named = self._open_outlets(config.sinks, stack)
             self._engines = stack.enter_context(ExitStack())
-            self.live = self._begin(config, _open_warm(config, self._engines))
+            self.live = self._begin(config, self._open_warm(config, self._engines))
             stack.pop_all()
 
     @property
@@ -67,7 +76,7 @@ class Works(Owned):
         """
         with ExitStack() as undo:
             fresh = undo.enter_context(ExitStack())
-            pipeline = _open_warm(config, fresh)
+            pipeline = self._open_warm(config, fresh)
             kept = [outlet for outlet in self._named if outlet.uri in config.sinks]
             names = [outlet.uri for outlet in kept]
             uris = [uri for uri in config.sinks if uri not in names]
@@ -123,6 +132,17 @@ class Works(Owned):
             self.capture = self._open_capture(config) if is_camera else capture
         self.live = self._begin(config, pipeline)
 
+    def _open_warm(self, config: Config, stack: ExitStack) -> Pipeline:
+        """Open the pipeline and run every stage once, so that the first frame waits for nothing."""
+        pipeline = open_pipeline(
+            config, stack, report=self._tell, build=lambda: self._build(config)
+        )
+        pipeline.warm_up()
+        return pipeline
+
+    def _tell(self, error: EdgeError) -> None:
+        self._listener(Event("engine", str(error), error.code))
+
     def _begin(self, config: Config, pipeline: Pipeline) -> LivePipeline:
         return LivePipeline(pipeline, self.capture, settings=config.live)
 
@@ -160,13 +180,6 @@ class Works(Owned):
 
 def _place(uri: str) -> str:
     return uri.partition("?")[0]
-
-
-def _open_warm(config: Config, stack: ExitStack) -> Pipeline:
-    """Open the pipeline and run every stage once, so that the first frame waits for nothing."""
-    pipeline = open_pipeline(config, stack)
-    pipeline.warm_up()
-    return pipeline
 
 
 def _close_quietly(outlet: Outlet) -> None:

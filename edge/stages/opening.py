@@ -8,7 +8,6 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.contract import Contract
-from edge.engines import open_engine
 from edge.engines.base import Engine
 from edge.errors import BundleError
 from edge.owned import Owned
@@ -20,6 +19,7 @@ from edge.stages.identify import IdentifyStage
 from edge.stages.landmarks import LandmarksStage
 from edge.stages.mask import MaskStage
 from edge.stages.reconstruct import ReconstructStage
+from edge.ways import Ways
 
 __all__ = ["REQUIRED", "Stages", "open_stages"]
 
@@ -66,13 +66,12 @@ class Stages(Owned):
         self.engines.close()
 
 
-def open_stages(bundle: Bundle, *, threads: int, engine: str | None, embeddings: bool) -> Stages:
+def open_stages(bundle: Bundle, *, ways: Ways, embeddings: bool) -> Stages:
     """Open the engines of a bundle's networks and put a stage over each.
 
     Args:
         bundle: has at least the tasks of ``REQUIRED``.
-        threads: of each engine.
-        engine: run every network on this engine instead of the artefact's own.
+        ways: opens them.
         embeddings: open the networks that embed faces, too.
 
     Raises:
@@ -80,15 +79,12 @@ def open_stages(bundle: Bundle, *, threads: int, engine: str | None, embeddings:
         UnavailableError: an engine's library is not installed.
     """
     _require(bundle)
-    # "null" is no engine that artefacts are made for: it runs any of them.
-    made_for = None if engine == "null" else engine
     with ExitStack() as stack:
 
         def load(task: str) -> tuple[Engine, Contract]:
-            artefact = bundle.artefact(task, made_for)
-            opened = open_engine(artefact, threads=threads, engine=engine)
-            stack.callback(opened.close)
-            return opened, artefact.contract
+            engine, contract = ways.open(bundle, task)
+            stack.callback(engine.close)
+            return engine, contract
 
         tasks = set(bundle.tasks)
         detect, mask = DetectStage(*load("detect")), MaskStage(*load("mask"))

@@ -90,7 +90,7 @@ root = 1979-05-27
         "2: hot_celsius: unknown key; did you mean ladder.hot_celsius?",
         "3: trsut: unknown key; did you mean trust?",
         "4: note: unknown key; known keys: source, sinks, bundle, trust, gallery, threads, engine, "
-        "capture, live, ladder, board",
+        "fallback, build, race, capture, live, ladder, board",
         "8: ladder.hot_celsius: 300, allowed: a number from 30 to 120",
         "9: ladder.every_ss: unknown key; did you mean every_s?",
         "11: live.budget_ms: true, allowed: a number from 0 to 60000",

@@ -52,7 +52,7 @@ class Engines:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, engines: Engines) -> Engines:
-    monkeypatch.setattr("edge.stages.opening.open_engine", engines.open)
+    monkeypatch.setattr("edge.ways.open_engine", engines.open)
     return engines
 
 
