@@ -16,10 +16,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge.errors import UnavailableError
 
-__all__ = ["Gpu", "Graph", "Memory", "Stream", "gpu_failed", "no_device", "open_gpu"]
+__all__ = ["DRIVER", "Gpu", "Graph", "Memory", "Stream", "gpu_failed", "no_device", "open_gpu"]
 
 #: The driver's own library; TensorRT and both libraries stand on it.
-_DRIVER = "libcuda.so.1"
+DRIVER = "libcuda.so.1"
 
 
 class Memory(Protocol):
@@ -127,10 +127,10 @@ def open_gpu() -> Gpu:
         UnavailableError: there is no driver, no GPU, or none of the two libraries.
     """
     try:
-        ctypes.CDLL(_DRIVER)
+        ctypes.CDLL(DRIVER)
     except OSError as error:
         raise UnavailableError(
-            f"no NVIDIA driver on this machine ({_DRIVER} is not there)",
+            f"no NVIDIA driver on this machine ({DRIVER} is not there)",
             hint="on a Jetson it comes with JetPack; elsewhere take --engine tflite",
             code="cuda.driver",
         ) from error

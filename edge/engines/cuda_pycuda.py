@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pycuda.driver as cuda
 from numpy.typing import DTypeLike, NDArray
 
-from edge.engines.cuda import Graph, Memory, gpu_failed, no_device
+from edge.engines.cuda import DRIVER, Graph, Memory, gpu_failed, no_device
 from edge.owned import Owned
 
 __all__ = ["PyCudaGpu"]
@@ -70,9 +71,11 @@ class PyCudaGpu(Owned):
         context, self._context = self._context, None
         if context is None:
             return
-        # PyCUDA releases a context in a foreign thread only while it is that thread's own.
+        # PyCUDA releases a context in a foreign thread only while it is that thread's own, and
+        # then leaves it current (cuda.hpp, primary_context, in its release 2026.1).
         context.push()
         context.detach()
+        ctypes.CDLL(DRIVER).cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
 
 
 class _Memory:

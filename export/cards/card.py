@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from edge.contract import CROPS, MEANINGS, TASKS, Crop
 from edge.errors import ConfigError, MissingInput
 from export.cards.tables import Reader, Table
@@ -181,6 +179,9 @@ def read_card(path: Path, *, whole: bool = True) -> Card:
         MissingInput: the file cannot be opened.
         ConfigError: it is no TOML, or values are wrong; every problem is named.
     """
+    # Python has it from 3.11 on; the commands that run on a device serve 3.10 and read no card.
+    import tomllib
+
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_CARD_BYTES + 1)

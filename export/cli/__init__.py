@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from edge.cli.common import Parser, run_command
 from edge.errors import UnavailableError
-from export.cli import bundle, convert, diff, init, inspect, make, verify
+from export.cli import build, bundle, convert, diff, init, inspect, make, race, verify
 from export.cli.common import PROGRAM
 
 __all__ = ["main"]
 
-_COMMANDS = (make, convert, verify, inspect, init, bundle, diff)
+_COMMANDS = (make, convert, verify, inspect, init, bundle, diff, build, race)
+#: Python that a command needs, unless its module names another as ``PYTHON``.
+_PYTHON = (3, 11)
 _EXAMPLES = """\
 examples:
   edge-export init network.onnx --out my-network
@@ -20,6 +22,8 @@ examples:
   edge-export inspect artefacts/network.int8.tflite
   edge-export make --out my-bundle --data data
   edge-export verify my-bundle --data data
+  edge-export build my-bundle
+  edge-export race my-bundle
 """
 
 
@@ -46,11 +50,18 @@ def _parser() -> Parser:
 
 def _run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
-    if sys.version_info < (3, 11):
+    if sys.version_info < _needed(options.command):
         raise UnavailableError(
-            f"Python {sys.version.split()[0]}: the toolchain needs 3.11 or newer",
+            f"Python {sys.version.split()[0]}: {PROGRAM} {options.command} needs 3.11 or newer",
             hint="export on a workstation and copy the bundle to the device",
             code="export.python",
         )
     code: int = options.run(options)
     return code
+
+
+def _needed(command: str) -> tuple[int, int]:
+    """Return the oldest Python that serves a command; those of a device are named like files."""
+    module = next(m for m in _COMMANDS if m.__name__ == f"{__name__}.{command}")
+    version: tuple[int, int] = getattr(module, "PYTHON", _PYTHON)
+    return version

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.cli.common import positive_number
-from edge.errors import GateFailed, UsageError
+from edge.errors import DataError, GateFailed, UsageError
 from edge.files import write_whole
 from export.cli.common import (
     PROGRAM,
@@ -24,6 +25,7 @@ from export.progress import open_progress
 
 if TYPE_CHECKING:
     from export.program.lowered import Lowered, Sample
+    from export.toolchains.tensorrt.layers import PlanLayer
 
 __all__ = ["add"]
 
@@ -33,6 +35,7 @@ _EXAMPLES = """\
 examples:
   edge-export inspect network.int8.tflite
   edge-export inspect network.int8.tflite --float network.fp32.tflite --html page.html
+  edge-export inspect network.int8.onnx --built layers/network.int8.onnx.layers.json
 """
 
 
@@ -52,6 +55,9 @@ def add(commands: Any) -> None:
     add_pictures(parser)
     parser.add_argument("--seconds", metavar="S", type=positive_number, default=10.0,
                         help="to spend on timing the layers (default: 10)")  # fmt: skip
+    parser.add_argument("--built", metavar="FILE", type=Path,
+                        help="what a board's TensorRT made of an ONNX file: written there by "
+                        "edge-export build --layers")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with plots")
     add_json(parser)
     parser.set_defaults(run=_run)
@@ -80,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
             where=options.file.name,
             seconds=options.seconds,
             means=means_beside(options.file),
+            built=_kernels(options.built, content) if options.built else {},
         )
     if options.html:
         write_whole(options.html, page(found).encode())
@@ -87,7 +94,30 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(found.to_json()))
     else:
         show(found, sys.stdout)
-    return GateFailed.exit_code if found.findings else 0
+    return GateFailed.exit_code if found.findings or found.rules else 0
+
+
+def _kernels(path: Path, content: bytes) -> dict[str, PlanLayer]:
+    """Read what became of the layers on a board.
+
+    Raises:
+        DataError: it is no such file, or of another network.
+    """
+    from export.toolchains.builds import LAYERS_SCHEMA
+    from export.toolchains.tensorrt.layers import by_operator, from_json
+
+    try:
+        table = json.loads(read_bounded(path))
+        made_for = table["onnx_sha256"] if table["schema"] == LAYERS_SCHEMA else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        made_for = None
+    if made_for != hashlib.sha256(content).hexdigest():
+        raise DataError(
+            f"{path}: does not say what became of this network",
+            hint="write it where the network is built: edge-export build BUNDLE --layers DIR",
+            code="inspect.built",
+        )
+    return by_operator(from_json(table.get("layers")))
 
 
 def _open_float(options: argparse.Namespace) -> Lowered:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge.bundle import Artefact, Bundle
+from edge.bundle import Bundle
 from edge.errors import GateFailed
 from export.cards.card import find_cards
 from export.gate.metric import figures_of, loss
-from export.gate.peers import PEERS, Peers, shipped
-from export.program.lowered import ENGINES, Lowered
+from export.gate.peers import PEERS, Peers, as_lowered, shipped
+from export.program.lowered import ENGINES
 from export.progress import Progress, Say
 
 __all__ = ["Checked", "check_bundle"]
@@ -75,14 +75,14 @@ def check_bundle(
     progress = Progress.of(say)
     found = [a for a in bundle.artefacts if a.task in cards and a.engine in ENGINES.values()]
     progress.expect(len(found))
-    own = {task: _lowered(bundle.artefact(task)) for task in bundle.tasks}
+    own = {task: as_lowered(bundle.artefact(task)) for task in bundle.tasks}
     # What it was proven with and does not hold itself is that of the bundle that everybody has.
     missing = {peer for artefact in found for peer in PEERS[artefact.task]} - set(own)
     with Peers({**(shipped(missing) if missing else {}), **own}) as peers:
         for artefact in found:
             card, evidence = cards[artefact.task], artefact.evidence
             with progress.step(f"{artefact.file}: {evidence.metric} on {card.evidence.pack}"):
-                figures = figures_of(card, _lowered(artefact), peers, data, limit)
+                figures = figures_of(card, as_lowered(artefact), peers, data, limit)
             measure = figures.measures[evidence.metric]
             yield Checked(
                 artefact.file, evidence.metric, measure.value, measure.n, figures.data,
@@ -97,14 +97,3 @@ def check_bundle(
                     hint="make the bundle again with: edge-export make --out BUNDLE",
                     code="export.evidence",
                 )
-
-
-def _lowered(artefact: Artefact) -> Lowered:
-    formats = {engine: format for format, engine in ENGINES.items()}
-    return Lowered(
-        artefact.file,
-        formats[artefact.engine],
-        artefact.precision,
-        artefact.content,
-        artefact.contract,
-    )

@@ -173,6 +173,7 @@ def prove(
         engine=f"{engine} {version(_LIBRARIES[engine])}",
         cosine_min=round(near.cosine_min, 6),
         sqnr_db=round(near.sqnr_db, 3),
+        max_drop=plan.max_drop,
     )
 
 

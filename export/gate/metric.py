@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figures import Figures, better_when_smaller
 from benchmarks.packs import Pack
-from benchmarks.tasks import detect, emotion, gender, identity, landmarks, mask, reconstruct
+from benchmarks.tasks import reconstruct
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.errors import ConfigError
-from edge.stages import (
-    DetectStage,
-    EmotionStage,
-    GenderStage,
-    IdentifyStage,
-    LandmarksStage,
-    MaskStage,
-    ReconstructStage,
-)
+from edge.stages import ReconstructStage
 from export.calibration.calibrate import recipe_function
 from export.cards.card import Card
 from export.gate.peers import Peers
+from export.gate.tasks import DRAWN, judge
 from export.importers.load import load_module
 from export.program.lowered import Lowered
 
@@ -50,45 +42,13 @@ def figures_of(
         MissingInput, DataError: the pack cannot be read.
     """
     plan = card.evidence
-    contract = lowered.contract
-    judge: dict[str, Callable[[Engine, Pack], Figures]] = {
-        "detect": lambda engine, pack: detect.evaluate(
-            DetectStage(engine, contract), pack, split=plan.split, limit=limit
-        ),
-        "mask": lambda engine, pack: mask.evaluate(
-            peers.finder(), MaskStage(engine, contract), pack, split=plan.split, limit=limit
-        ),
-        "emotion": lambda engine, pack: emotion.evaluate(
-            peers.finder(), EmotionStage(engine, contract), pack, split=plan.split, limit=limit
-        ),
-        "gender": lambda engine, pack: gender.evaluate(
-            peers.finder(), GenderStage(engine, contract), pack, split=plan.split, limit=limit
-        ),
-        "landmarks": lambda engine, pack: landmarks.evaluate(
-            peers.finder(), LandmarksStage(engine, contract), pack, split=plan.split, limit=limit
-        ),
-        "identity": lambda engine, pack: identity.evaluate(
-            identity.Embedder(peers.finder(), IdentifyStage(engine, contract)),
-            pack,
-            split=plan.split or None,
-            limit=limit,
-        ),
-        "identity-masked": lambda engine, pack: identity.evaluate(
-            identity.Embedder(
-                peers.finder(),
-                IdentifyStage(*peers.network("identity")),
-                masked=IdentifyStage(engine, contract),
-                mask=MaskStage(*peers.network("mask")),
-            ),
-            pack,
-            split=plan.split or None,
-            limit=limit,
-        ),
-        "map": lambda engine, pack: _painted(card, (engine, contract), peers, data, limit),
-        "edit": lambda engine, pack: _painted(card, (engine, contract), peers, data, limit),
-    }
     with lowered.open() as engine:
-        figures = judge[card.task](engine, _pack(card, data))
+        if card.task in DRAWN:
+            figures = _painted(card, (engine, lowered.contract), peers, data, limit)
+        else:
+            tested = (engine, lowered.contract)
+            pack = _pack(card, data)
+            figures = judge(card.task, tested, peers, pack, split=plan.split, limit=limit)
     if plan.metric not in figures.measures:
         raise ConfigError(
             f"{card.folder / 'model.toml'}: evidence.metric: {plan.metric!r} is none of "

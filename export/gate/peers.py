@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from benchmarks.faces import FaceFinder
-from edge.bundle import Bundle, default_bundle
+from edge.bundle import Artefact, Bundle, default_bundle
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.errors import ConfigError
 from edge.owned import Owned
 from edge.stages import DetectStage
-from export.program.lowered import Lowered
+from export.program.lowered import ENGINES, Lowered
 
-__all__ = ["PEERS", "Peers", "shipped"]
+__all__ = ["PEERS", "Peers", "as_lowered", "shipped"]
 
 #: INT8 networks that a task's metric needs beside the one under test.
 PEERS: Mapping[str, tuple[str, ...]] = {
@@ -29,14 +29,23 @@ PEERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def as_lowered(artefact: Artefact) -> Lowered:
+    """Return an artefact of a bundle, its bytes in memory."""
+    formats = {engine: format for format, engine in ENGINES.items()}
+    return Lowered(
+        artefact.file,
+        formats[artefact.engine],
+        artefact.precision,
+        artefact.content,
+        artefact.contract,
+    )
+
+
 def shipped(tasks: Iterable[str]) -> dict[str, Lowered]:
     """Return networks of the bundle that ships with the package, for folders without recipes."""
     bundle = Bundle.open(default_bundle())
-    found = {}
-    for task in set(tasks) & set(bundle.tasks):
-        artefact = bundle.artefact(task, "tflite", "int8")
-        found[task] = Lowered(artefact.file, "tflite", "int8", artefact.content, artefact.contract)
-    return found
+    found = set(tasks) & set(bundle.tasks)
+    return {task: as_lowered(bundle.artefact(task, "tflite", "int8")) for task in found}
 
 
 class Peers(Owned):

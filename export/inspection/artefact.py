@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.anatomy.costs import arena_bytes
@@ -15,6 +16,9 @@ from export.inspection.audit import Audit, audit, audit_onnx
 from export.inspection.layers import Layer, costliest, layers
 from export.inspection.probe import Sample, is_tflite
 from export.inspection.silent import Finding, silent
+from export.toolchains.rules import Finding as Broken
+from export.toolchains.rules import check_rules, first_reader, has_pairs
+from export.toolchains.tensorrt.layers import PlanLayer
 
 __all__ = ["Inspection", "inspect"]
 
@@ -38,6 +42,8 @@ class Inspection:
         delegation: pieces, and who was left outside; None for ONNX.
         arena_bytes: most bytes of activations alive at one moment, an estimate; None for ONNX.
         means: what was done for INT8 beside rounding, as far as anybody says so.
+        tensorrt: the first release of TensorRT that reads it; None for TFLite, and where none does.
+        rules: of TensorRT's that a Q/DQ file breaks.
     """
 
     name: str
@@ -50,6 +56,8 @@ class Inspection:
     delegation: Delegation | None
     arena_bytes: int | None
     means: tuple[str, ...] = ()
+    tensorrt: str | None = None
+    rules: tuple[Broken, ...] = ()
 
     @property
     def total_ms(self) -> float | None:
@@ -88,6 +96,8 @@ class Inspection:
             "totals": self.totals,
             "arena_bytes_estimate": self.arena_bytes,
             "delegation": None if self.delegation is None else self.delegation.to_json(),
+            "tensorrt": self.tensorrt,
+            "rules": [broken.to_json() for broken in self.rules],
             "findings": [finding.to_json() for finding in self.findings],
             "activations": [activation.to_json() for activation in self.activations],
             "costliest": [layer.name for layer in self.costliest],
@@ -104,6 +114,7 @@ def inspect(
     seconds: float = 10.0,
     keep_float: frozenset[str] = frozenset(),
     means: tuple[str, ...] = (),
+    built: Mapping[str, PlanLayer] = MappingProxyType({}),
 ) -> Inspection:
     """Look at an artefact from all sides.
 
@@ -116,6 +127,7 @@ def inspect(
         seconds: to spend on timing the layers, about; 0 leaves it out.
         keep_float: output tensors of the nodes that were left in float on purpose.
         means: what was done for INT8 beside rounding, for the report.
+        built: kernels of the TensorRT engine of an ONNX file, by the operators in them.
 
     Raises:
         DataError: a file cannot be read or run, or there are too few samples.
@@ -130,6 +142,7 @@ def inspect(
         where=where,
         seconds=seconds,
         keep_float=keep_float,
+        built=built,
     )
     graph = read_graph(artefact_content, where=where) if tflite else None
     findings: list[Finding] = []
@@ -146,4 +159,11 @@ def inspect(
         delegation=delegation(artefact_content, where=where) if graph else None,
         arena_bytes=arena_bytes(graph) if graph else None,
         means=means,
+        tensorrt=None if tflite else first_reader(artefact_content, where=where),
+        rules=() if tflite else _broken(artefact_content, where),
     )
+
+
+def _broken(content: bytes, where: str) -> tuple[Broken, ...]:
+    """Hold a file with Q/DQ pairs to TensorRT's rules; others go to ONNX Runtime as they are."""
+    return tuple(check_rules(content, where=where)) if has_pairs(content, where=where) else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.anatomy.tracer import tensor_names
 from export.inspection.audit import Operator, audit, audit_onnx
 from export.inspection.nearness import Nearness, nearness
 from export.inspection.probe import Sample, Step, is_tflite, open_probe
+from export.toolchains.tensorrt.layers import PlanLayer
 
 __all__ = ["Layer", "costliest", "layers"]
 
@@ -48,6 +50,7 @@ class Layer:
         piece: which of the delegate's pieces computes it, from 0; None where it was left outside.
         delegated: whether a piece computes it; None where the format knows no delegate.
         time: measured; None where it was not.
+        built: the kernel of a TensorRT engine that computes it; None where nothing is known of one.
     """
 
     index: int
@@ -62,11 +65,12 @@ class Layer:
     piece: int | None
     delegated: bool | None
     time: Span | None
+    built: PlanLayer | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers and strings; what is not known is null."""
         table = asdict(self)
-        for key in ("near", "cost", "time"):
+        for key in ("near", "cost", "time", "built"):
             value = getattr(self, key)
             table[key] = None if value is None else value.to_json()
         return table
@@ -80,6 +84,7 @@ def layers(
     where: str,
     seconds: float = 10.0,
     keep_float: frozenset[str] = frozenset(),
+    built: Mapping[str, PlanLayer] = MappingProxyType({}),
 ) -> list[Layer]:
     """Compare an artefact with its float network layer by layer.
 
@@ -91,6 +96,7 @@ def layers(
         where: the artefact's name, for messages.
         seconds: to spend on timing, about; 0 leaves it out. ONNX files are not timed by layer.
         keep_float: output tensors of the nodes that were left in float on purpose.
+        built: kernels of the TensorRT engine of an ONNX file, by the operators in them.
 
     Raises:
         DataError: a file cannot be read or run, or a sample does not fit.
@@ -101,7 +107,7 @@ def layers(
         seen = _compare(float_content, artefact_content, samples, where)
     if is_tflite(artefact_content):
         return _of_tflite(artefact_content, samples, seen, where, seconds, keep_float)
-    return _of_onnx(float_content, artefact_content, seen, where, keep_float)
+    return _of_onnx(float_content, artefact_content, seen, where, keep_float, built)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +209,7 @@ def _of_onnx(
     seen: _Seen,
     where: str,
     keep_float: frozenset[str],
+    built: Mapping[str, PlanLayer],
 ) -> list[Layer]:
     spent = {} if float_content is None else _costs_by_name(float_content, where)
     found = audit_onnx(content, where, keep_float=keep_float)
@@ -220,6 +227,7 @@ def _of_onnx(
             piece=None,
             delegated=None,
             time=None,
+            built=built.get(o.name),
         )
         for o in found.operators
         if o.role not in _BETWEEN

@@ -44,10 +44,21 @@ class Call:
         return self.inputs[place] if place < len(self.inputs) else ""
 
     def attribute(self, name: str, default: Any) -> Any:
-        """Return an attribute; text is bytes."""
+        """Return an attribute; text is bytes.
+
+        Args:
+            name: of the attribute.
+            default: where there is none, or one of another type; numbers of a list in a tuple. For
+                None any type will do.
+        """
         for found in self._proto.attribute:
             if found.name == name:
-                return load_onnx().helper.get_attribute_value(found)
+                try:
+                    value = load_onnx().helper.get_attribute_value(found)
+                except ValueError:
+                    return default
+                value = tuple(value) if isinstance(value, list) else value
+                return value if default is None or type(value) is type(default) else default
         return default
 
 
@@ -68,6 +79,11 @@ class View:
             if n.output
         )
         self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        self._values = {
+            value.name: value.type.tensor_type
+            for values in (graph.input, graph.output, graph.value_info)
+            for value in values
+        }
         self.inputs = {value.name for value in graph.input} - set(self._stored)
         self.outputs = {value.name for value in graph.output}
         self.opset = max((s.version for s in model.opset_import if not s.domain), default=1)
@@ -115,6 +131,21 @@ class View:
         if name not in self._constants:
             self._constants[name] = self._read_constant(name)
         return self._constants[name]
+
+    def dtype(self, name: str) -> str:
+        """Return a value's type in NumPy's words; empty if the file does not say it."""
+        stored, value = self._stored.get(name), self._values.get(name)
+        number = stored.data_type if stored is not None else value.elem_type if value else 0
+        try:
+            helper = load_onnx().helper
+            return np.dtype(helper.tensor_dtype_to_np_dtype(number)).name if number else ""
+        except KeyError:
+            return f"type {number}"
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return a value's sizes as the file says them; 0 for one that it leaves open."""
+        value = self._values.get(name)
+        return tuple(size.dim_value for size in value.shape.dim) if value else ()
 
     def source(self, name: str) -> str:
         """Go back over operators that leave every number as it is."""
@@ -178,7 +209,9 @@ class View:
         maker = self._makers.get(name)
         if tensor is None and maker is not None and maker.op == "Constant":
             tensor = maker.attribute("value", None)
-        if tensor is None or onnx.external_data_helper.uses_external_data(tensor):
+        if not isinstance(tensor, onnx.TensorProto) or onnx.external_data_helper.uses_external_data(
+            tensor
+        ):
             return None
         try:
             return np.asarray(onnx.numpy_helper.to_array(tensor))

@@ -33,7 +33,7 @@ def write_onnx(
     precision: str,
     ranges: Mapping[str, tuple[float, float]] | None,
     keep_float: frozenset[str] = frozenset(),
-    opset: int = 19,
+    opset: int = 17,
     where: str,
 ) -> bytes:
     """Write a float TFLite file as ONNX.

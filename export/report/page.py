@@ -29,6 +29,7 @@ def page(found: Inspection) -> str:
             f"<header><h1>{escape(clean(found.name))}</h1>{_badge(found)}</header>",
             fact_cards(facts(found)),
             _failures(found),
+            _rules(found),
             _plots(found),
             _notes(found),
             _layers(found),
@@ -49,6 +50,12 @@ def _failures(found: Inspection) -> str:
     if not found.findings:
         return note("No silent failure found.", "good")
     return note("Silent failures", "bad", [f"{f.kind}: {f}" for f in found.findings])
+
+
+def _rules(found: Inspection) -> str:
+    if not found.rules:
+        return ""
+    return note("TensorRT will not build this well", "bad", [str(broken) for broken in found.rules])
 
 
 def _plots(found: Inspection) -> str:

@@ -21,6 +21,8 @@ _WORDS = frozenset([1, 2, 3])
 #: What is worth a look has a colour: precision, SQNR below so many dB, left outside.
 _PRECISION, _DECIBEL, _PIECE = 3, 4, 11
 _POOR_DB = 20.0
+#: Beginnings of lines that nobody may overlook.
+_ALARMS = ("  SILENT FAILURE", "  TENSORRT")
 
 
 def show(found: Inspection, stream: TextIO) -> None:
@@ -43,6 +45,7 @@ def _above(found: Inspection) -> list[str]:
     lines = [f"{clean(found.name)}: {clean(found.audit.label)}"]
     lines += [f"  {what}: {how}" for what, how in facts(found)]
     lines += [f"  SILENT FAILURE ({f.kind}): {clean(str(f))}" for f in found.findings]
+    lines += [f"  TENSORRT: {clean(str(broken))}" for broken in found.rules]
     return lines
 
 
@@ -124,7 +127,7 @@ def _show_in_colour(found: Inspection, stream: TextIO) -> bool:
     for cells in _rows(found):
         table.add_row(*(Text(c, style) for c, style in zip(cells, _styles(cells), strict=True)))
     for line in _above(found):
-        console.print(Text(line, "bold red" if "SILENT FAILURE" in line else ""))
+        console.print(Text(line, "bold red" if line.startswith(_ALARMS) else ""))
     console.print()
     console.print(table)
     console.print()

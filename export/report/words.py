@@ -27,6 +27,7 @@ HEAD = (
     ("piece", "of the delegate; 'out' where the runtime's own kernel computes it"),
     ("ms", "estimate, one thread: what the network cut here takes longer than cut before"),
     ("interval", "95 % of the estimate"),
+    ("kernel", "of the TensorRT engine, by its place, and what it computes in"),
 )
 
 
@@ -48,6 +49,7 @@ def columns(layer: Layer) -> tuple[str, ...]:
         _piece(layer),
         number(time.ms, 4) if time else "",
         f"{time.low_ms:.4f} to {time.high_ms:.4f}" if time else "",
+        f"{layer.built.index} {layer.built.precision}".strip() if layer.built else "",
     )
 
 
@@ -73,6 +75,9 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
         rows.append(("left outside", _counted(outside)))
     if found.audit.islands:
         rows.append(("float islands", str(found.audit.islands)))
+    if found.audit.format == "onnx":
+        since = f"from {found.tensorrt} on" if found.tensorrt else "no release"
+        rows.append(("read by TensorRT", since))
     rows.append(("left over", _counted(Counter(o.op for o in found.audit.leftovers))))
     rows.append(("compared with float on", counted(found.samples, "input")))
     return rows

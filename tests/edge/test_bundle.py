@@ -249,6 +249,8 @@ def test_refuses_damage_by_name(
         (lambda m: _mask(m)["evidence"].pop("artefact"), "artefact"),
         (lambda m: _mask(m)["evidence"].pop("data"), "data"),
         (lambda m: _mask(m)["evidence"].update(n=0), "n:"),
+        (lambda m: _mask(m)["evidence"].update(max_drop=-0.1), "max_drop"),
+        (lambda m: _mask(m)["evidence"].update(max_drop="much"), "max_drop"),
         (lambda m: _mask(m)["evidence"].update(float=float("nan")), "float"),
         (lambda m: _mask(m)["evidence"].update(artefact="high"), "high"),
         (lambda m: _mask(m)["evidence"].update(ci95=[0.5]), "ci95"),
@@ -265,6 +267,8 @@ def test_refuses_a_manifest_that_does_not_hold(
 
 
 def test_evidence_survives_json() -> None:
-    evidence = Evidence.from_json(EVIDENCE | {"cosine_min": 0.99, "sqnr_db": None}, where="x")
+    evidence = Evidence.from_json(
+        EVIDENCE | {"cosine_min": 0.99, "sqnr_db": None, "max_drop": 0.015}, where="x"
+    )
     assert evidence.cosine_min == 0.99 and evidence.sqnr_db is None
     assert Evidence.from_json(evidence.to_json(), where="x") == evidence

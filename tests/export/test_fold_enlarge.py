@@ -208,7 +208,8 @@ def test_the_onnx_file_has_it_too(precision: str, goes_on: bool) -> None:
     """Where a convolution goes on behind it, the blocks are laid out in INT8."""
     for library in ("onnx", "onnxruntime"):
         pytest.importorskip(library, reason=f"needs {library}: pip install -e .[test]")
-    from export.onnx_writer import check_qdq, write_onnx
+    from export.onnx_writer import write_onnx
+    from export.toolchains.rules import check_rules
     from tests.export.onnx_writer_kit import counts, error_db, run_onnx
 
     content = _file(lambda m, x: _conv(m, _head(m, x), 5) if goes_on else _head(m, x))
@@ -222,5 +223,5 @@ def test_the_onnx_file_has_it_too(precision: str, goes_on: bool) -> None:
     rows = np.stack([run_onnx(written, sample)[0] for sample in samples])
     assert error_db(run(content, samples), rows) > least
     if precision == "int8":
-        assert not check_qdq(written)
+        assert not check_rules(written)
         assert found["QuantizeLinear"] == (4 if goes_on else 2)

@@ -114,6 +114,7 @@ def test_the_bundle_opens_with_its_evidence(made: Made, home: Path) -> None:
     assert (evidence.float_value, evidence.artefact_value) == (1.0, 1.0)
     assert evidence.cosine_min is not None and evidence.cosine_min > 0.99
     assert len(evidence.data_sha256) == 64
+    assert evidence.max_drop == 1.0, "what the card allows, for the race on the device"
 
 
 def test_an_int8_picture_is_the_cameras_bytes(made: Made) -> None:

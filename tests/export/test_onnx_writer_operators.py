@@ -9,7 +9,8 @@ pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
 
 from export.calibration.ranges import observe
-from export.onnx_writer import OPERATORS, check_qdq, write_onnx
+from export.onnx_writer import OPERATORS, write_onnx
+from export.toolchains.rules import check_rules
 from tests.export.onnx_writer_cases import CASES, real, whole
 from tests.export.onnx_writer_kit import (
     Bench,
@@ -33,7 +34,7 @@ def test_an_operator_computes_what_litert_computes(case: str) -> None:
     content = maker.build(*CASES[case](maker))
     written = write_onnx(content, precision="fp32", ranges=None, where="test")
     model_of(written)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     (sample,) = samples_of(content)
     wanted = run_tflite(content, sample)
     found = run_onnx(written, sample)
@@ -79,6 +80,6 @@ def test_an_operator_between_int8_layers_is_right_and_within_the_rules(case: str
     ranges = observe(content, samples, where="test")
     written = write_onnx(content, precision="int8", ranges=ranges, where="test")
     model_of(written)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     pairs = zip(run_tflite(content, samples[0]), run_onnx(written, samples[0]), strict=True)
     assert min(error_db(a, b) for a, b in pairs) > 15

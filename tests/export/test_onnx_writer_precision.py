@@ -14,7 +14,8 @@ pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[t
 
 from edge.errors import ConfigError, DataError, UsageError
 from export.calibration.ranges import observe
-from export.onnx_writer import check_qdq, input_steps, write_onnx
+from export.onnx_writer import input_steps, write_onnx
+from export.toolchains.rules import check_rules
 from tests.export.onnx_writer_kit import (
     Bench,
     counts,
@@ -144,7 +145,7 @@ def test_half_precision_has_a_least_number_for_a_pad_below_all() -> None:
 def test_int8_stays_near_the_float_network_and_within_the_rules() -> None:
     content = _residual()
     written = _int8(content)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     errors = [
         error_db(run_tflite(content, sample)[0], run_onnx(written, sample)[0])
         for sample in _samples(12)[8:]
@@ -190,7 +191,7 @@ def test_a_channel_without_weights_has_a_scale() -> None:
     weight[1] = 0
     content = m.build(m.conv(x, weight, np.array([0.5, 2.0], np.float32)))
     written = _int8(content)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     (sample,) = _samples(1)
     assert np.abs(run_onnx(written, sample)[0][..., 1] - 2.0).max() < 1e-6
 
@@ -212,7 +213,7 @@ def test_bytes_that_mean_0_to_255_go_in_too() -> None:
     ranges = {**_ranges(content), "photo": (0.0, 255.0)}
     written = _int8(content, ranges)
     assert input_steps(written) == {"args_0": (1.0, -128)}
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     sample = (np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3)).astype(np.float32),)
     photo = model_of(written)
     photo.graph.output.add().name = "photo/nhwc"
@@ -245,7 +246,7 @@ def test_pictures_that_come_in_are_joined_without_rounding_them_again() -> None:
     names = ["in3", "in1", next(n for n in ("CONCATENATION_0",))]
     written = _int8(content, dict.fromkeys(names, _BYTES))
     assert _scales(written) == {"CONCATENATION_0": 1 / 128}
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
 
 
 def test_what_feeds_only_float_operators_has_no_pair() -> None:
@@ -267,7 +268,7 @@ def test_of_two_convolutions_in_a_sum_one_is_rounded() -> None:
     content = m.build(m.conv(total, _real(2, 1, 1, 4), _real(2)))
     written = _int8(content)
     assert _scales(written).keys() == {"a", "total"}
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
 
 
 def test_a_reshape_is_passed_through() -> None:
@@ -277,7 +278,7 @@ def test_a_reshape_is_passed_through() -> None:
     content = m.build(m.dense(a, _real(3, 128), _real(3)))
     written = _int8(content)
     assert _scales(written).keys() == {"a"}
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
 
 
 def test_kept_operators_stay_float() -> None:
@@ -304,7 +305,7 @@ def test_a_transposed_convolution_is_int8_along_its_second_axis() -> None:
                options="TransposeConvOptions", strideH=2, strideW=2)  # fmt: skip
     content = m.build(y)
     written = _int8(content)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     node = next(n for n in model_of(written).graph.node if n.output[0].endswith("/dq"))
     assert [a.i for a in node.attribute if a.name == "axis"] == [1]
     (sample,) = _samples(1)
@@ -319,7 +320,7 @@ def test_equal_input_gives_equal_bytes() -> None:
 def test_int8_is_written_in_every_opset(opset: int) -> None:
     content = _residual()
     written = _int8(content, opset=opset)
-    assert check_qdq(written) == []
+    assert check_rules(written) == []
     (sample,) = _samples(1)
     assert error_db(run_tflite(content, sample)[0], run_onnx(written, sample)[0]) > 25
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 
 from edge.errors import DataError
-from export.onnx_writer import check_qdq, write_onnx
-from export.onnx_writer.rules import RULES
+from export.onnx_writer import write_onnx
+from export.toolchains.rules import RULES, check_rules, first_reader
 from tests.export.onnx_writer_kit import Bench
 
 
@@ -23,8 +23,8 @@ def _real(*shape: int) -> Any:
     return np.random.default_rng(shape).normal(size=shape).astype(np.float32)
 
 
-def _network() -> bytes:
-    """A residual network with a pool, a concatenation and a classifier."""
+def _network(opset: int = 17) -> bytes:
+    """A residual network with a concatenation, a pool, an enlarging and a classifier."""
     m = Bench()
     x = m.input(1, 8, 8, 3, name="photo")
     stem = m.conv(x, _real(4, 3, 3, 3), _real(4), act="RELU6", name="stem")
@@ -33,10 +33,16 @@ def _network() -> bytes:
     joined = m.concat(total, stem)
     pooled = m.node("MAX_POOL_2D", [joined], (1, 4, 4, 8), options="Pool2DOptions", padding=1,
                     filterHeight=2, filterWidth=2, strideH=2, strideW=2, name="pooled")  # fmt: skip
-    content = m.build(m.conv(pooled, _real(2, 1, 1, 8), _real(2), name="last"))
-    names = ("photo", "stem", "inner", "total", "CONCATENATION_3", "pooled", "last")
+    narrow = m.conv(pooled, _real(6, 1, 1, 8), _real(6), act="RELU6", name="narrow")
+    middle = m.conv(narrow, _real(6, 1, 1, 6), _real(6), act="RELU6", name="middle")
+    size = m.constant(np.array([8, 8], np.int32))
+    large = m.node("RESIZE_NEAREST_NEIGHBOR", [middle, size], (1, 8, 8, 6), name="large",
+                   options="ResizeNearestNeighborOptions")  # fmt: skip
+    content = m.build(m.conv(large, _real(2, 1, 1, 6), _real(2), name="last"))
+    names = ("photo", "stem", "inner", "total", "CONCATENATION_3", "pooled", "narrow", "middle",
+             "large", "last")  # fmt: skip
     return write_onnx(content, precision="int8", ranges=dict.fromkeys(names, (-3.0, 6.0)),
-                      where="test")  # fmt: skip
+                      opset=opset, where="test")  # fmt: skip
 
 
 def _node(model: Any, output: str) -> Any:
@@ -68,8 +74,48 @@ def _pair(model: Any, value: str, reader: Any) -> None:
 
 
 def _other_operator(model: Any) -> None:
-    _node(model, "stem").op_type = "Selu"
-    del _node(model, "stem").input[1:]
+    _node(model, "last").domain = "com.example"
+
+
+def _cubic(model: Any) -> None:
+    node = _node(model, "large")
+    next(a for a in node.attribute if a.name == "mode").s = b"cubic"
+
+
+def _indices(model: Any) -> None:
+    _node(model, "pooled").output.append("where")
+
+
+def _later_opset(model: Any) -> None:
+    model.opset_import[0].version = 25
+
+
+def _open_size(model: Any) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "height"
+
+
+def _double(model: Any) -> None:
+    _node(model, "inner").input[2] = _add_constant(model, "exact", np.zeros(4, np.float64))
+
+
+def _half_scale(model: Any) -> None:
+    model.opset_import[0].version = 19
+    for output in ("narrow/q", "narrow/dq"):
+        _node(model, output).input[1] = _add_constant(model, f"half {output}", np.float16(0.1))
+
+
+def _two_zero_points(model: Any) -> None:
+    _node(model, "narrow/q").input[2] = _add_constant(model, "two", np.zeros(2, np.int8))
+
+
+def _no_axis(model: Any) -> None:
+    node = _node(model, _node(model, "inner").input[1])
+    del node.attribute[:]
+
+
+def _unlike_enlarging(model: Any) -> None:
+    for output in ("large/q", "large/dq"):
+        _node(model, output).input[1] = _add_constant(model, f"wrong {output}", np.float32(0.5))
 
 
 def _uint8(model: Any) -> None:
@@ -85,7 +131,7 @@ def _no_zero_point(model: Any) -> None:
 
 
 def _scale_of_zero(model: Any) -> None:
-    for output in ("stem/q", "stem/dq"):
+    for output in ("narrow/q", "narrow/dq"):
         _node(model, output).input[1] = _add_constant(model, f"wrong {output}", np.float32(0))
 
 
@@ -97,10 +143,10 @@ def _computed_scale(model: Any) -> None:
 
 
 def _activation_by_channel(model: Any) -> None:
-    for output in ("stem/q", "stem/dq"):
+    for output in ("narrow/q", "narrow/dq"):
         node = _node(model, output)
-        node.input[1] = _add_constant(model, f"wrong {output}", np.full(4, 0.1, np.float32))
-        node.input[2] = _add_constant(model, f"zeros {output}", np.zeros(4, np.int8))
+        node.input[1] = _add_constant(model, f"wrong {output}", np.full(6, 0.1, np.float32))
+        node.input[2] = _add_constant(model, f"zeros {output}", np.zeros(6, np.int8))
 
 
 def _input_channels(model: Any) -> None:
@@ -139,7 +185,7 @@ def _rounded_before_the_sum(model: Any) -> None:
 
 
 def _other_scale_behind(model: Any) -> None:
-    _node(model, "stem/dq").input[1] = _add_constant(model, "wrong", np.float32(0.5))
+    _node(model, "narrow/dq").input[1] = _add_constant(model, "wrong", np.float32(0.5))
 
 
 def _read_while_stored(model: Any) -> None:
@@ -176,44 +222,55 @@ def _unlike_pool(model: Any) -> None:
 
 
 _BROKEN: list[tuple[str, str, Callable[[Any], None]]] = [
-    ("operator", "stem", _other_operator),
+    ("operator", "last", _other_operator),
+    ("operator", "large", _cubic),
+    ("operator", "pooled", _indices),
+    ("opset", "args_0/real", _later_opset),
+    ("shape", "args_0/real", _open_size),
+    ("dtype", "inner", _double),
     ("zero-point", "stem/q", _uint8),
     ("zero-point", "stem/q", _shifted),
     ("zero-point", "stem/q", _no_zero_point),
-    ("scale", "stem/q", _scale_of_zero),
+    ("zero-point", "narrow/q", _two_zero_points),
+    ("scale", "narrow/q", _scale_of_zero),
     ("scale", "stem/q", _computed_scale),
-    ("axis", "stem/q", _activation_by_channel),
+    ("type", "narrow/q", _half_scale),
+    ("axis", "narrow/q", _activation_by_channel),
     ("axis", "const3/onnx/dq", _input_channels),
+    ("axis", "const3/onnx/dq", _no_axis),
     ("bias", "inner", _quantised_bias),
     ("weights", "inner", _float_weight),
     ("weights", "inner", _float_input),
     ("activation", "stem/linear/stored", _before_the_activation),
     ("residual", "total/linear", _bare_shortcut),
     ("residual", "total/linear", _rounded_before_the_sum),
-    ("pairs", "stem/dq", _other_scale_behind),
+    ("pairs", "narrow/dq", _other_scale_behind),
     ("pairs", "stem/q", _read_while_stored),
     ("pairs", "stem/dq", _from_nowhere),
     ("once", "again", _twice),
     ("same-scale", "CONCATENATION_3", _unlike_concatenation),
     ("same-scale", "CONCATENATION_3", _half_joined),
     ("same-scale", "pooled", _unlike_pool),
+    ("same-scale", "large", _unlike_enlarging),
 ]
 
 
 def test_what_is_written_breaks_no_rule() -> None:
-    assert check_qdq(_network()) == []
+    assert check_rules(_network()) == []
 
 
 @pytest.mark.parametrize(
     ("rule", "node", "breaks"), _BROKEN, ids=[breaks.__name__[1:] for _, _, breaks in _BROKEN]
 )
-def test_a_broken_rule_is_found_at_its_node(
+def test_a_broken_rule_is_found_at_its_node_and_no_other(
     rule: str, node: str, breaks: Callable[[Any], None]
 ) -> None:
     model = onnx.load_from_string(_network())
     breaks(model)
-    found = check_qdq(model.SerializeToString())
-    assert (rule, node) in [(v.rule, v.node) for v in found]
+    found = check_rules(model.SerializeToString())
+    assert (rule, node) in [(f.rule, f.node) for f in found]
+    assert {f.rule for f in found} == {rule}
+    assert all(f.source and f.why in str(f) for f in found)
 
 
 def test_every_rule_is_broken_once() -> None:
@@ -223,20 +280,74 @@ def test_every_rule_is_broken_once() -> None:
 def test_scales_by_channel_need_opset_13() -> None:
     model = onnx.load_from_string(_network())
     model.opset_import[0].version = 12
-    assert {v.rule for v in check_qdq(model.SerializeToString())} == {"axis"}
+    assert {f.rule for f in check_rules(model.SerializeToString())} == {"axis"}
 
 
 def test_a_float_network_breaks_no_rule() -> None:
     m = Bench()
     x = m.input(1, 8, 8, 3)
     content = m.build(m.conv(x, _real(4, 3, 3, 3), _real(4), act="RELU6"))
-    assert check_qdq(write_onnx(content, precision="fp32", ranges=None, where="test")) == []
+    assert check_rules(write_onnx(content, precision="fp32", ranges=None, where="test")) == []
+
+
+@pytest.mark.parametrize("opset", [13, 17, 19, 20])
+@pytest.mark.parametrize("release", ["8.5.3", "8.6.1", "10.3.0", "10.12.0.36", "11.4.0.106"])
+def test_a_release_reads_the_opsets_that_its_table_says(opset: int, release: str) -> None:
+    found = {f.rule for f in check_rules(_network(opset), release=release)}
+    assert found == ({"opset"} if release.startswith("8.") and opset > 17 else set())
+
+
+@pytest.mark.parametrize(("opset", "release"), [(17, "8.5"), (19, "10.0"), (21, "10.15")])
+def test_the_first_release_that_reads_a_file(opset: int, release: str) -> None:
+    model = onnx.load_from_string(_network())
+    model.opset_import[0].version = opset
+    assert first_reader(model.SerializeToString()) == release
+
+
+@pytest.mark.parametrize(
+    ("op", "last", "first"),
+    [("LayerNormalization", "8.5", "8.6"), ("Hardmax", "8.6", "10.0"), ("STFT", "10.4", "10.5")],
+)
+def test_an_operator_is_read_from_its_release_on(op: str, last: str, first: str) -> None:
+    model = onnx.load_from_string(_network())
+    model.graph.node.append(onnx.helper.make_node(op, ["last"], ["more"]))
+    content = model.SerializeToString()
+    assert [(f.rule, f.node) for f in check_rules(content, release=last)] == [("operator", "more")]
+    assert check_rules(content, release=first) == []
+
+
+def test_computed_axes_are_read_from_their_release_on() -> None:
+    model = onnx.load_from_string(_network())
+    axis = _add_constant(model, "axis", np.array([0], np.int64))
+    shaped = onnx.helper.make_node("Abs", [axis], ["computed"])
+    model.graph.node.extend(
+        [shaped, onnx.helper.make_node("Unsqueeze", ["last", "computed"], ["more"])]
+    )
+    content = model.SerializeToString()
+    assert {f.node for f in check_rules(content, release="10.6")} == {"more"}
+    assert check_rules(content, release="10.7") == []
+
+
+def test_a_missing_zero_point_is_read_from_10_on() -> None:
+    model = onnx.load_from_string(_network())
+    del _node(model, "stem/dq").input[2]
+    content = model.SerializeToString()
+    assert [(f.rule, f.node) for f in check_rules(content, release="8.6")] == [
+        ("zero-point", "stem/dq")
+    ]
+    assert check_rules(content, release="10.0") == []
+
+
+def test_what_no_release_reads() -> None:
+    model = onnx.load_from_string(_network())
+    _other_operator(model)
+    assert first_reader(model.SerializeToString()) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x01", b"TFL3" * 8, b"\xff" * 64])
 def test_what_is_no_onnx_file_is_refused(content: bytes) -> None:
     with pytest.raises(DataError):
-        check_qdq(content)
+        check_rules(content)
 
 
 @given(st.data())
@@ -245,9 +356,28 @@ def test_a_damaged_file_is_checked_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
-        check_qdq(bytes(content[: data.draw(st.integers(0, len(content)))]))
+        check_rules(bytes(content[: data.draw(st.integers(0, len(content)))]))
     except DataError:
         pass
+
+
+_VALUES = [0, -7, 2**62, 1.5, b"\xff", [1], [1, 2, 3, 4], [0.5], [b"x"]]
+
+
+@given(st.data())
+def test_attributes_of_any_type_are_checked(data: st.DataObject) -> None:
+    model = onnx.load_from_string(_WRITTEN)
+    node = data.draw(st.sampled_from([n for n in model.graph.node if n.attribute]))
+    at = data.draw(st.integers(0, len(node.attribute) - 1))
+    value = data.draw(
+        st.sampled_from([0, -7, 2**62, 1.5, b"\xff", [1], [1, 2, 3, 4], [0.5], [b"x"]])
+    )
+    node.attribute[at].CopyFrom(onnx.helper.make_attribute(node.attribute[at].name, value))
+    if data.draw(st.booleans()):
+        node.attribute[at].type = data.draw(st.integers(0, 14))
+    content = model.SerializeToString()
+    check_rules(content)
+    first_reader(content)
 
 
 _WRITTEN = _network()
