@@ -10,6 +10,12 @@
 #   make bench          how fast this machine is: benchmarks/results, docs/speed.md, README
 #   make peers          one masked face against the networks of others, timed in one run
 #                       (WEIGHTS=… for a chain of public networks, too)
+#   make test-systemd   the service under a real systemd, in a container (root, Debian)
+#   make test-arm64     the runtime tests on emulated arm64, Debian 12 and 13 (root, Debian)
+#   make test-guest     the service in an emulated arm64 machine whose camera is unplugged 20 times
+#   make crash          SIGKILL 500 times while enrolling and logging, full disks, brokers that die
+#   make soak MINUTES=60  a clip played round through the service: memory, descriptors, threads
+#   make trt-symbols    TensorRT's names again, from its real bindings (Python 3.11, gcc)
 #   make clean          remove what the others made
 
 PYTHON ?= python3
@@ -21,6 +27,7 @@ PIP_INSTALL = bin/pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
 .PHONY: demo test lint test-export bundle figures bench proof peers clean
+.PHONY: crash soak test-systemd test-arm64 test-guest trt-symbols
 
 demo: .venv/demo.stamp
 	.venv/bin/python -m benchmarks.demo
@@ -68,6 +75,32 @@ peers: .venv/test.stamp .venv-peers/peers.stamp .venv-deepface/peers.stamp .venv
 runs/peers/emotion.tflite: | .venv-peers/peers.stamp
 	.venv-peers/bin/python -m benchmarks.peers.convert \
 	    "$(WEIGHTS)/xception-oarriaga/fer2013_mini_XCEPTION.102-0.66.hdf5" $@
+
+# Proofs on whole systems: docs/proofs.md. They take minutes to an hour, say what is missing, and
+# write benchmarks/results/system; some need root.
+MINUTES ?= 60
+SYSTEM = .venv/bin/python -m tests.system
+
+crash: .venv/test.stamp
+	$(SYSTEM).crash
+	$(SYSTEM).disk_full
+	$(SYSTEM).outages
+
+soak: .venv/test.stamp
+	$(SYSTEM).soak --minutes $(MINUTES)
+
+test-systemd: .venv/test.stamp
+	$(SYSTEM).systemd
+
+test-arm64: .venv/test.stamp
+	$(SYSTEM).arm64
+
+test-guest: .venv/test.stamp
+	$(SYSTEM).guest
+	$(SYSTEM).power_cut
+
+trt-symbols: .venv/test.stamp
+	.venv/bin/python -m tests.trt.collect_names
 
 clean:
 	rm -rf .venv .venv-export .venv-peers .venv-deepface .venv-insightface .venv-public
