@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,19 +27,19 @@ _SCHEMA = (
 def make_file(path: Path, revision: str) -> None:
     """Make an empty gallery, mode 0600 from the first byte on, whole or not at all.
 
+    It is made beside its place and linked there, so that a process that dies meanwhile leaves no
+    half gallery, and of two that make one at the same moment the second takes the first's.
+
     Raises:
         OutputError: it cannot be made.
     """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise OutputError(
-            f"gallery {path}: cannot be made: {error.strerror or error}",
-            hint="name a folder that is there and can be written to",
-            code="gallery.write",
-        ) from error
+        raise _not_made(path, error) from error
     try:
-        with translated(path, writing=True), closing(connect(path)) as connection:
+        with translated(path, writing=True), closing(connect(part)) as connection:
             connection.execute("BEGIN")
             for statement in _SCHEMA:
                 connection.execute(statement)
@@ -46,13 +47,43 @@ def make_file(path: Path, revision: str) -> None:
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_USER_VERSION}")
             connection.execute("COMMIT")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        _put_in_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Give the new file its name, unless another process was quicker."""
+    try:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return
+        except OSError:  # FAT and some network file systems know no links
+            os.rename(part, path)
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _not_made(path, error) from error
+
+
+def _not_made(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"gallery {path}: cannot be made: {error.strerror or error}",
+        hint="name a folder that is there and can be written to",
+        code="gallery.write",
+    )
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file; deleted bytes are overwritten, the schema's own code gets no rights.
+
+    ``synchronous = EXTRA`` syncs the folder, too, when a transaction's journal goes: with SQLite's
+    usual FULL a power cut just after a commit may bring the journal back, and with it the state
+    before (sqlite.org/pragma.html#pragma_synchronous).
 
     Raises:
         DataError: it is no SQLite file.
@@ -62,7 +93,8 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             # VACUUM writes a copy somewhere: in memory, not to /tmp.
             for pragma in ("trusted_schema = OFF", "temp_store = MEMORY",
-                           "foreign_keys = ON", "secure_delete = ON"):  # fmt: skip
+                           "foreign_keys = ON", "secure_delete = ON",
+                           "synchronous = EXTRA"):  # fmt: skip
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()

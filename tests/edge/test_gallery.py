@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -18,12 +19,21 @@ from numpy.typing import NDArray
 
 from edge.errors import DataError, MissingInput, OutputError, TransientError, UsageError
 from edge.gallery import Gallery
+from edge.gallery.file import make_file
 from edge.gallery.match import Templates
 from edge.stages.identify import unit
 
 
 def embedding(seed: int, length: int = 128) -> NDArray[np.float32]:
     return unit(np.random.default_rng(seed).standard_normal(length).astype(np.float32))
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=root, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -262,13 +272,71 @@ def test_a_full_disk_loses_nobody(gallery: Gallery, path: Path) -> None:
         "        print(error)\n"
         "        sys.exit(error.exit_code)\n"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = run_python(code, path)
     assert done.returncode == 73, done.stderr
     assert "cannot be written" in done.stdout
     with Gallery.open(path, "r1") as again:
         assert "Ada" in [person.name for person in again.people()]
         assert again.match(embedding(1), 0.9).person == "Ada"
+
+
+def test_a_process_that_dies_while_it_makes_one_leaves_no_half_gallery(path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from edge.gallery import Gallery\n"
+        "os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Gallery.open(sys.argv[1], 'r1', create=True)\n"
+    )
+    assert run_python(code, path).returncode == -9
+    assert not path.exists()
+    with Gallery.open(path, "r1", create=True) as gallery:
+        gallery.enrol("Ada", embedding(1), masked=False)
+
+
+def test_a_process_that_dies_before_its_commit_has_enrolled_nobody(
+    gallery: Gallery, path: Path
+) -> None:
+    gallery.enrol("Ada", embedding(1), masked=False)
+    gallery.close()
+    code = (
+        "import os, signal, sqlite3, sys\n"
+        "from edge.gallery.file import connect\n"
+        "connection = connect(sys.argv[1])\n"
+        "connection.execute('PRAGMA cache_spill = ON')\n"
+        "connection.execute('PRAGMA cache_size = 1')\n"
+        "connection.execute('DELETE FROM person')\n"
+        "connection.executemany('INSERT INTO person (name, since) VALUES (?, 0)',"
+        " ((f'person {i}',) for i in range(2000)))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert run_python(code, path).returncode == -9
+    journal = path.with_name(path.name + "-journal")
+    assert journal.exists() and stat.S_IMODE(journal.stat().st_mode) == 0o600
+    with Gallery.open(path, "r1") as again:
+        assert [person.name for person in again.people()] == ["Ada"]
+        assert again.match(embedding(1), 0.9).person == "Ada"
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_one_that_another_process_made_meanwhile_is_kept(gallery: Gallery, path: Path) -> None:
+    gallery.enrol("Ada", embedding(1), masked=False)
+    make_file(path, "r1")
+    with Gallery.open(path, "r1") as again:
+        assert [person.name for person in again.people()] == ["Ada"]
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_system_without_links_will_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*paths: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with Gallery.open(path, "r1", create=True) as gallery:
+        gallery.enrol("Ada", embedding(1), masked=False)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_commit_is_on_the_disk_before_it_is_told(gallery: Gallery) -> None:
+    extra = 3  # https://www.sqlite.org/pragma.html#pragma_synchronous
+    assert gallery._connection.execute("PRAGMA synchronous").fetchone() == (extra,)
+    assert gallery._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
