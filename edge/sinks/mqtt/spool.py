@@ -25,6 +25,9 @@ __all__ = ["Spool"]
 
 #: So many files at most, and so many open; the oldest goes as a whole.
 _SEGMENTS = 16
+#: What may stay of records that the broker has: they tell of people, and a file made and removed
+#: for each record would wear a card out.
+_LEFT_BYTES = 16 << 10
 _NAME = re.compile(r"records-([0-9]{12})\.spool")
 #: Number of a record, and zlib.crc32 of its eight bytes.
 _CONFIRMED = struct.Struct(">QI")
@@ -133,8 +136,10 @@ class Spool:
                 sync_path(path)
 
     def close(self) -> None:
-        """Give the files back; a second call does nothing."""
+        """Give the files back, and keep no record that the broker has; twice is once."""
         with self._lock:
+            while self._state >= 0 and self._is_done():
+                self._segments.popleft().remove()
             for segment in self._segments:
                 segment.close()
             if self._state >= 0:
@@ -153,9 +158,13 @@ class Spool:
         return segment
 
     def _forget(self) -> None:
-        """Remove segments that are confirmed as a whole; the last one stays to be written to."""
-        while len(self._segments) > 1 and self._segments[0].end <= self._confirmed + 1:
+        """Remove segments that are confirmed as a whole; a small last one is still written to."""
+        while self._is_done() and (len(self._segments) > 1 or self._segments[0].size > _LEFT_BYTES):
             self._segments.popleft().remove()
+
+    def _is_done(self) -> bool:
+        """Tell whether the broker has every record of the first segment."""
+        return bool(self._segments) and self._segments[0].end <= self._confirmed + 1
 
     def _keep_within_limit(self) -> None:
         while len(self._segments) > 1 and sum(s.size for s in self._segments) > self._limit_bytes:
