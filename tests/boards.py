@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "NVPMODEL",
+    "NVPMODEL_SUPER",
     "PMIC",
     "TEGRASTATS",
     "orin_nano",
@@ -32,6 +34,54 @@ PMIC = """\
       HDMI_V volt(23)=5.07860000V
      EXT5V_V volt(24)=5.05716000V
       BATT_V volt(25)=0.00000000V
+"""
+#: /etc/nvpmodel.conf of an Orin Nano, of what is read here: Jetson Linux Developer Guide r36.3,
+#: "Supported Modes and Power Efficiency".
+NVPMODEL = """\
+# < POWER_MODEL ID=id_num NAME=mode_name >
+< PARAM TYPE=FILE NAME=CPU_ONLINE >
+CORE_0 /sys/devices/system/cpu/cpu0/online
+< POWER_MODEL ID=0 NAME=15W >
+CPU_ONLINE CORE_0 1
+CPU_ONLINE CORE_4 1
+CPU_A78_0 MAX_FREQ 1510400
+GPU MAX_FREQ 624750000
+< POWER_MODEL ID=1 NAME=7W >
+CPU_ONLINE CORE_0 1
+CPU_ONLINE CORE_4 0
+CPU_A78_0 MAX_FREQ 960000
+GPU MAX_FREQ 408000000
+# mandatory section to configure the default power mode
+< PM_CONFIG DEFAULT=0 >
+"""
+#: The same of the Super configuration of JetPack 6.2: r36.4.3, the mode of most power is not 0.
+NVPMODEL_SUPER = """\
+< POWER_MODEL ID=0 NAME=15W >
+< POWER_MODEL ID=1 NAME=25W >
+< POWER_MODEL ID=2 NAME=MAXN_SUPER >
+< POWER_MODEL ID=3 NAME=7W >
+< PM_CONFIG DEFAULT=1 >
+"""
+#: The part of dpkg's status file that tells of JetPack, as of JetPack 6.2.
+_DPKG = """\
+Package: nvidia-jetpack-dev
+Status: install ok installed
+Version: 6.2+b77
+
+Package: nvidia-jetpack
+Status: install ok installed
+Priority: standard
+Section: metapackages
+Installed-Size: 194
+Maintainer: NVIDIA Corporation
+Architecture: arm64
+Source: nvidia-jetpack (6.2)
+Version: 6.2+b77
+Depends: nvidia-jetpack-runtime (= 6.2+b77), nvidia-jetpack-dev (= 6.2+b77)
+
+Package: python3-libnvinfer
+Status: install ok installed
+Version: 10.3.0.30-1+cuda12.5
 """
 #: A line of ``tegrastats`` on an Orin Nano.
 TEGRASTATS = (
@@ -177,8 +227,18 @@ def orin_nano(root: Path, *, events: int = 0) -> Path:
             "etc/os-release": 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\n',
             "etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: g\n",
             "var/lib/nvpmodel/status": "pmode:0001",
-            "etc/nvpmodel.conf": "# comment\n< POWER_MODEL ID=0 NAME=15W >\n"
-            "CPU_ONLINE CORE_0 1\n< POWER_MODEL ID=1 NAME=7W >\n",
+            "etc/nvpmodel.conf": NVPMODEL,
+            "var/lib/dpkg/status": _DPKG,
+            # What jetson_clocks --show prints comes from here; in the mode 15W.
+            "sys/class/devfreq/17000000.gpu/min_freq": "306000000\n",
+            "sys/class/devfreq/17000000.gpu/max_freq": "624750000\n",
+            "sys/class/devfreq/17000000.gpu/cur_freq": "306000000\n",
+            "sys/class/devfreq/17000000.gpu/available_frequencies": "306000000 408000000 510000000 "
+            "612000000 624750000\n",
+            "sys/class/devfreq/15340000.vic/max_freq": "435200000\n",
+            # tegra234 has two; the firmware of an Orin Nano switches them off.
+            "proc/device-tree/bus@0/host1x@13e00000/nvdla0@15880000/status": "disabled\0",
+            "proc/device-tree/bus@0/host1x@13e00000/nvdla1@158c0000/status": "disabled\0",
             "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
             "sys/class/thermal/thermal_zone0/temp": "48500\n",
             "sys/class/thermal/thermal_zone1/type": "cv0-thermal\n",

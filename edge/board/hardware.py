@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 
+from edge.board.power_modes import power_modes
 from edge.board.system import System
 
 __all__ = [
@@ -133,12 +134,8 @@ def power_mode(system: System) -> str | None:
     if kept is None:
         return None
     number = int(kept.group(1))
-    names = re.findall(
-        r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,4})\s+NAME=(\S+)",
-        system.text("etc/nvpmodel.conf") or "",
-        re.M,
-    )
-    return next((name for at, name in names if int(at) == number), f"mode {number}")
+    names = (mode.name for mode in power_modes(system) if mode.number == number)
+    return next(names, f"mode {number}")
 
 
 def _count(listed: str | None) -> int:

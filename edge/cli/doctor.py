@@ -23,8 +23,8 @@ _CONFIG = Path("/etc/unveil-edge/config.toml")
 _ENVIRONMENT = Path("/opt/unveil-edge/venv")
 _EPILOG = """\
 subjects:
-  python environment libraries engines bundle gallery cameras picamera2 disk memory
-  temperature throttling power clock configuration service
+  python environment libraries engines bundle gallery jetson gpu race cameras picamera2
+  disk memory temperature throttling power clock configuration service
 
 examples:
   edge-doctor
@@ -117,7 +117,8 @@ def _say(findings: list[Finding], *, as_json: bool) -> int:
     for finding in findings:
         print(f"{finding.level:<4}  {finding.subject:<13}  {finding.what}")
         if finding.mend:
-            print(f"      mend it with: {finding.mend}")
+            change = "to change it: " if finding.level == "ok" else "mend it with: "
+            print(f"      {change}{finding.mend}")
     return severity(findings)
 
 

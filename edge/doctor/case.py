@@ -12,6 +12,8 @@ from pathlib import Path
 from edge.board.hardware import board
 from edge.board.system import System
 from edge.doctor.install.target import CONFIG
+from edge.engines.cache import default_folder
+from edge.engines.device_key import default_key
 
 __all__ = ["Case", "Interpreter"]
 
@@ -54,6 +56,8 @@ class Case:
         gallery: file of the gallery; it need not be there.
         trust: files of public keys, one of which must have signed the bundle; None demands none.
         config: file of the service's configuration; it need not be there.
+        engines: folder of the TensorRT engines; it need not be there.
+        key: file of the key that they are signed with; it need not be there.
         system: the machine.
         python: the interpreter.
     """
@@ -62,6 +66,8 @@ class Case:
     gallery: Path
     trust: Sequence[Path] | None = None
     config: Path = CONFIG
+    engines: Path = field(default_factory=default_folder)
+    key: Path = field(default_factory=default_key)
     system: System = field(default_factory=System)
     python: Interpreter = field(default_factory=Interpreter)
 

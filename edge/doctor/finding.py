@@ -19,7 +19,8 @@ class Finding:
         subject: a short, stable name such as ``bundle``.
         level: one of ``LEVELS``.
         what: what was found, one clause.
-        mend: the command or the change that mends it; empty when all is well.
+        mend: the command or the change that mends it; with ``ok`` one that would change it, or
+            empty.
     """
 
     subject: str

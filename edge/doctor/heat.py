@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.board.hardware import governor, power_mode
+from edge.board.power_modes import PowerMode, power_modes
 from edge.board.thermal import Thermometer
 from edge.board.throttling import UNDER_VOLTAGE, read_throttling
 from edge.doctor.case import Case
@@ -60,7 +61,7 @@ def check_power(case: Case) -> list[Finding]:
     mode = power_mode(case.system)
     findings = []
     if mode is not None:
-        findings.append(Finding("power", "ok", f"mode {mode}; others: sudo nvpmodel -q --verbose"))
+        findings.append(_mode(mode, power_modes(case.system)))
     said = governor(case.system)
     if said is not None and "powersave" in said:
         mend = "echo schedutil | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
@@ -68,3 +69,22 @@ def check_power(case: Case) -> list[Finding]:
     elif said is not None:
         findings.append(Finding("power", "ok", f"governor {said}"))
     return findings or [Finding("power", "ok", "nothing to choose on this machine")]
+
+
+def _mode(name: str, modes: tuple[PowerMode, ...]) -> Finding:
+    """Hold a Jetson's power mode against the one that allows most: whoever set it chose to."""
+    strongest = max(modes, key=lambda mode: mode.rank, default=None)
+    if strongest is None:
+        return Finding("power", "ok", f"mode {name}; others: sudo nvpmodel -q --verbose")
+    if name == strongest.name:
+        return Finding("power", "ok", f"mode {name}, the one that allows most")
+    own = next((mode for mode in modes if mode.name == name), None)
+    if strongest.watts is None:
+        # Jetson Linux Developer Guide, "Supported Modes and Power Efficiency".
+        cost = "has no limit: more heat, and lower clocks where supply or cooling fall short"
+    else:
+        less = f" instead of {own.watts}" if own is not None and own.watts else ""
+        cost = f"takes up to {strongest.watts} W{less}"
+    what = f"mode {name}, of {', '.join(mode.name for mode in modes)}; {strongest.name} {cost}"
+    mend = f"sudo nvpmodel -m {strongest.number}, which may start the board again; then race again"
+    return Finding("power", "ok", what, mend)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from edge.board.system import System
 from edge.doctor.case import Case, Interpreter
 from edge.doctor.finding import Finding
+from edge.doctor.reach import hidden_system, sees_system
 from edge.doctor.trial import try_engine, try_import
 
 __all__ = [
@@ -23,7 +23,6 @@ _OLDEST, _NEWEST = (3, 10), (3, 13)
 #: Importable name, and what pip calls it.
 _LIBRARIES = (("numpy", "numpy"), ("cv2", "'opencv-python-headless>=4.8,<5'"))
 _LITERT = ("ai_edge_litert.interpreter", "ai-edge-litert")
-_SYSTEM_PYTHON = "/usr/bin/python3"
 #: Where Debian puts the modules that apt installs; a newer Python 3 keeps the place.
 _APT = "usr/lib/python3/dist-packages"
 
@@ -45,7 +44,7 @@ def check_environment(case: Case) -> list[Finding]:
     """Say where packages go, and whether pip may put them there (PEP 668)."""
     python = case.python
     if python.is_virtual:
-        seen = "sees" if _sees_system(case.system, python) else "does not see"
+        seen = "sees" if sees_system(case.system, python) else "does not see"
         what = f"virtual environment {python.prefix}, {seen} the system's packages"
         return [Finding("environment", "ok", what)]
     if (Path(python.standard_library) / "EXTERNALLY-MANAGED").exists():
@@ -115,28 +114,13 @@ def check_picamera2(case: Case) -> list[Finding]:
 
 def _out_of_reach(case: Case, said: str) -> tuple[str, str]:
     """Say why picamera2 cannot be imported, and the command that mends it."""
-    system, python = case.system, case.python
-    if not system.paths(f"{_APT}/picamera2/__init__.py"):
+    if not case.system.paths(f"{_APT}/picamera2/__init__.py"):
         mend = "sudo apt install --no-install-recommends python3-picamera2"
         return "picamera:// needs picamera2, which is not installed", mend
-    again = f"{_SYSTEM_PYTHON} -m venv --system-site-packages"
-    if python.is_virtual and not python.base_prefix.startswith("/usr"):
-        mend = f"{again} ~/unveil && ~/unveil/bin/pip install unveil-edge"
-        return f"picamera2 is the system's, and this environment is of {python.base_prefix}", mend
-    if python.is_virtual and not _sees_system(system, python):
-        # Made again in its place, an environment keeps its packages.
-        mend = f"{again} {shlex.quote(python.prefix)}"
-        return "picamera2 is the system's, and this environment does not see it", mend
+    hidden = hidden_system(case)
+    if hidden is not None:
+        return f"picamera2 is the system's, and {hidden[0]}", hidden[1]
     return f"cannot be imported: {said}", "sudo apt install --reinstall python3-picamera2"
-
-
-def _sees_system(system: System, python: Interpreter) -> bool:
-    """Read pyvenv.cfg (PEP 405)."""
-    path = str(Path(python.prefix) / "pyvenv.cfg").lstrip("/")
-    text = system.text(path) or ""
-    pairs = (line.partition("=") for line in text.splitlines())
-    fields = {key.strip(): value.strip().lower() for key, _, value in pairs}
-    return fields.get("include-system-site-packages") == "true"
 
 
 def _sensors(system: System) -> list[Finding]:

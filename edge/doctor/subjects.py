@@ -10,7 +10,9 @@ from edge.doctor.cameras import check_cameras
 from edge.doctor.case import Case
 from edge.doctor.clock import check_clock
 from edge.doctor.finding import Finding
+from edge.doctor.gpu import check_gpu
 from edge.doctor.heat import check_power, check_temperature, check_throttling
+from edge.doctor.jetson import check_jetson
 from edge.doctor.python import (
     check_engines,
     check_environment,
@@ -18,6 +20,7 @@ from edge.doctor.python import (
     check_picamera2,
     check_python,
 )
+from edge.doctor.race import check_race
 from edge.doctor.service import check_configuration, check_service
 from edge.doctor.storage import check_disk, check_memory
 from edge.errors import UsageError
@@ -32,6 +35,9 @@ SUBJECTS: Mapping[str, Callable[[Case], list[Finding]]] = {
     "engines": check_engines,
     "bundle": check_bundle,
     "gallery": check_gallery,
+    "jetson": check_jetson,
+    "gpu": check_gpu,
+    "race": check_race,
     "cameras": check_cameras,
     "picamera2": check_picamera2,
     "disk": check_disk,
@@ -63,4 +69,7 @@ def run_checks(case: Case, subjects: Sequence[str] = ()) -> list[Finding]:
                 hint=f"did you mean {near[0]}?" if near else f"there are {', '.join(SUBJECTS)}",
                 code="doctor.subject",
             )
-    return [finding for name in subjects or SUBJECTS for finding in SUBJECTS[name](case)]
+    found = [finding for name in subjects or SUBJECTS for finding in SUBJECTS[name](case)]
+    if subjects and not found:
+        return [Finding(name, "ok", "nothing to say on this machine") for name in subjects]
+    return found

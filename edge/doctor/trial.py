@@ -17,7 +17,7 @@ from pathlib import Path
 
 import edge
 
-__all__ = ["Trial", "main", "try_engine", "try_import"]
+__all__ = ["Trial", "main", "try_engine", "try_gpu", "try_import"]
 
 #: The first import on an SD card reads some 60 MB.
 _PATIENCE_S = 120.0
@@ -27,16 +27,17 @@ _NUMPY = re.compile(
     r"numpy\.\w+ size changed|compiled using NumPy 1\.x|numpy\.core\.multiarray failed to import"
     r"|_ARRAY_API not found|compiled against (?:API|ABI) version"
 )
-#: Of the module, else of its distribution, which may be called otherwise.
+#: Of the module or one above it, else of its distribution, which may be called otherwise.
 _IMPORT = """\
 import importlib, sys
 from importlib import metadata
 name = sys.argv[1]
 module = importlib.import_module(name)
-top = name.partition(".")[0]
-version = getattr(module, "__version__", None) or getattr(sys.modules[top], "__version__", None)
+parts = name.split(".")
+above = [sys.modules[".".join(parts[:n])] for n in range(len(parts), 0, -1)]
+version = next((v for v in (getattr(m, "__version__", None) for m in above) if v), None)
 if version is None:
-    names = metadata.packages_distributions().get(top, [])
+    names = metadata.packages_distributions().get(parts[0], [])
     version = metadata.version(names[0]) if names else "of unknown version"
 print(version)
 """
@@ -70,6 +71,16 @@ def try_import(module: str, *, python: str = sys.executable) -> Trial:
 def try_engine(bundle: Path) -> Trial:
     """Open the smallest network of a bundle and run it once; the result says what ran."""
     return _try([sys.executable, "-m", "edge.doctor.trial", str(bundle.absolute())])
+
+
+def try_gpu(step: str, *, python: str = sys.executable) -> Trial:
+    """Take one step towards the GPU; the result says how far it came, see ``gpu_trial``.
+
+    Args:
+        step: one of ``gpu_trial.STEPS``.
+        python: the interpreter.
+    """
+    return _try([python, "-m", "edge.doctor.gpu_trial", step])
 
 
 def _try(command: Sequence[str]) -> Trial:

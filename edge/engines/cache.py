@@ -28,7 +28,7 @@ from edge.errors import EdgeError, OutputError
 from edge.files import write_whole
 from edge.places import cache_folder
 
-__all__ = ["EngineCache", "Target", "default_folder"]
+__all__ = ["EngineCache", "Target", "built_for", "default_folder"]
 
 _MAGIC = b"UEPLAN1\n"
 _LENGTH = struct.Struct("<I")
@@ -180,11 +180,32 @@ class EngineCache:
     def _remove_outdated(self, target: Target) -> None:
         """Remove engines of this board's earlier systems: nothing will ever ask for them."""
         for path in self.folder.glob("*.plan"):
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                made_for = _target_of(path)
-                if made_for.gpu == target.gpu and _system(made_for) != _system(target):
+            made_for = built_for(path)
+            if made_for is None or made_for.gpu != target.gpu:
+                continue
+            if _system(made_for) != _system(target):
+                with contextlib.suppress(OSError):
                     path.unlink()
                     path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def built_for(path: Path) -> Target | None:
+    """Return what a file says that it was built for; None where it says nothing of the kind.
+
+    Nobody has checked that: it is for throwing the file away, and for telling of it.
+    """
+    begin = len(_MAGIC) + _LENGTH.size
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(begin + _MAX_HEADER_BYTES)
+        (length,) = _LENGTH.unpack_from(start, len(_MAGIC)) if start.startswith(_MAGIC) else (0,)
+        target = Target(**json.loads(start[begin : begin + length])["target"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, struct.error):
+        return None
+    said = target.to_json().values()
+    return target if all(isinstance(v, str) and v.isprintable() for v in said) else None
 
 
 def default_folder() -> Path:
@@ -195,15 +216,6 @@ def default_folder() -> Path:
 def _header(onnx_sha256: str, target: Target) -> bytes:
     table = {"onnx_sha256": onnx_sha256, "target": target.to_json()}
     return json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _target_of(path: Path) -> Target:
-    """Read a file's target without believing it: only to throw the file away."""
-    with open(path, "rb") as stream:
-        start = stream.read(len(_MAGIC) + _LENGTH.size + _MAX_HEADER_BYTES)
-    (length,) = _LENGTH.unpack_from(start, len(_MAGIC)) if start.startswith(_MAGIC) else (0,)
-    begin = len(_MAGIC) + _LENGTH.size
-    return Target(**json.loads(start[begin : begin + length])["target"])
 
 
 def _system(target: Target) -> tuple[str, str, str]:
