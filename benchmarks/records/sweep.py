@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.metrics import Interval
 from benchmarks.records.check import ResultCheck
 from benchmarks.records.facts import Facts
+from edge.evidence import Evidence
 
 __all__ = ["Cell", "Merit", "SweepRecord", "Times"]
 
@@ -53,6 +54,18 @@ class Merit:
     ci95: Interval | None
     n: int
     data: str
+
+    @classmethod
+    def stated(cls, proof: Evidence) -> Merit:
+        """Return what a bundle's evidence says."""
+        return cls(
+            metric=proof.metric,
+            value=proof.artefact_value,
+            float_value=proof.float_value,
+            ci95=proof.ci95,
+            n=proof.n,
+            data=proof.data,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _of_bundle(name: str, bundle: Bundle, wish: Wish) -> Iterator[Way]:
         if wish.asks(artefact.task) and wish.takes(artefact):
             alone = replace(bundle, artefacts=(artefact,))
             cell = _cell(artefact.task, name, artefact, artefact.engine, artefact.precision)
-            proven = replace(cell, merit=_merit(artefact))
+            proven = replace(cell, merit=Merit.stated(artefact.evidence))
             yield from (Way(replace(proven, threads=n), alone) for n in wish.threads)
 
 
@@ -125,15 +125,3 @@ def _pipelines(name: str, bundle: Bundle, wish: Wish) -> Iterator[Way]:
 def _cell(subject: str, bundle: str, sized: Artefact, engine: str, precision: str) -> Cell:
     height, width = sized.contract.size_hw
     return Cell(subject, bundle, engine, precision, height, width, threads=1)
-
-
-def _merit(artefact: Artefact) -> Merit:
-    proof = artefact.evidence
-    return Merit(
-        metric=proof.metric,
-        value=proof.artefact_value,
-        float_value=proof.float_value,
-        ci95=proof.ci95,
-        n=proof.n,
-        data=proof.data,
-    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.metrics import cosine
+from edge.engines.base import slot
 from edge.errors import EdgeError, UnavailableError
 from export.race.scenes import Scene, fill_map, show
 from export.race.ways import Way
@@ -75,5 +76,5 @@ def _answers(way: Way, scenes: Sequence[Scene]) -> list[NDArray[np.float32]]:
             show(contract, engine, scene)
             engine.run()
             for kept, spec, stored in zip(answers, contract.outputs, engine.outputs, strict=True):
-                kept.append(spec.to_real(stored))
+                kept.append(spec.to_real(slot(engine, stored, 0)))
     return [np.stack(kept) for kept in answers]

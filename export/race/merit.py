@@ -17,20 +17,7 @@ from export.gate.tasks import DRAWN, judge
 from export.program.lowered import ENGINES
 from export.race.ways import Way
 
-__all__ = ["Judge", "stated"]
-
-
-def stated(artefact: Artefact) -> Merit:
-    """Return what a bundle's evidence says of an artefact."""
-    proof = artefact.evidence
-    return Merit(
-        metric=proof.metric,
-        value=proof.artefact_value,
-        float_value=proof.float_value,
-        ci95=proof.ci95,
-        n=proof.n,
-        data=proof.data,
-    )
+__all__ = ["Judge"]
 
 
 class Judge(Owned):
@@ -91,7 +78,7 @@ class Judge(Owned):
                 code="race.metric",
             )
         return replace(
-            stated(artefact),
+            Merit.stated(artefact.evidence),
             value=measure.value,
             ci95=measure.ci95,
             n=measure.n,

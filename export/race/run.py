@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.fingerprint import Witness, take_fingerprint
 from benchmarks.race import Rounds, take_rounds
+from benchmarks.records import Merit
 from benchmarks.sweep.times import times_of
 from edge.board.identity import Board
 from edge.board.system import System
@@ -26,7 +27,7 @@ from export.race.choose import choose
 from export.race.entry import Entry
 from export.race.likeness import LEAST_COSINE, likeness
 from export.race.memory import memory_mib
-from export.race.merit import Judge, stated
+from export.race.merit import Judge
 from export.race.record import Heat, Race
 from export.race.scenes import Scene, draw_scenes, fill_map, show
 from export.race.ways import Way, find_ways, has_tensorrt
@@ -186,7 +187,7 @@ def _entry(way: Way) -> Entry:
         engine=way.engine,
         precision=artefact.precision,
         threads=way.threads,
-        merit=stated(artefact),
+        merit=Merit.stated(artefact.evidence),
         max_drop=artefact.evidence.max_drop,
     )
 

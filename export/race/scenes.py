@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import Contract
-from edge.engines.base import Engine
+from edge.engines.base import Engine, slot
 from edge.frames import Frame
 from edge.results import Detection
 from edge.sources.synthetic import SyntheticSource
@@ -63,9 +63,8 @@ def show(contract: Contract, engine: Engine, scene: Scene) -> None:
     """Warp a scene into a network's picture, as its stage does."""
     image = scene.frame.image
     matrix = crop_matrix(contract, image.shape[:2], scene.face)
-    fill_picture(
-        contract.inputs[0], image, matrix, engine.inputs[0], replicate=contract.crop.replicate
-    )
+    picture = slot(engine, engine.inputs[0], 0)
+    fill_picture(contract.inputs[0], image, matrix, picture, replicate=contract.crop.replicate)
 
 
 def fill_map(contract: Contract, engine: Engine) -> None:
@@ -73,4 +72,4 @@ def fill_map(contract: Contract, engine: Engine) -> None:
     for spec, array in zip(contract.inputs[1:], engine.inputs[1:], strict=True):
         covered: NDArray[Any] = np.zeros(spec.shape, np.uint8)
         covered[:, spec.shape[1] // 2 :] = 255
-        store_bytes(spec, covered, array)
+        store_bytes(spec, covered, slot(engine, array, 0))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +16,7 @@ from edge.errors import OutputError, UsageError
 from edge.events import Event
 from edge.sinks import Sink, open_sink
 from tests.edge.results_made import make_pair
+from tests.full_disk import largest_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,19 +33,6 @@ def fill(sink: Sink, numbers: range) -> None:
 
 def numbers_in(path: Path) -> list[int]:
     return [json.loads(line)["frame"] for line in path.read_text().splitlines()]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Have the kernel refuse what goes beyond this size, as a full disk does, in mid-line."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_file_that_is_full_is_numbered_and_the_oldest_goes(tmp_path: Path) -> None:

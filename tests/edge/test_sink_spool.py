@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 from edge.errors import OutputError
 from edge.sinks.mqtt.spool import Spool
 from edge.sinks.mqtt.waiting import MemoryWaiting, Waiting
+from tests.full_disk import largest_file
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 1 << 20
@@ -40,18 +38,6 @@ def payloads(waiting: Waiting, number: int = 0) -> list[int]:
 def fill(waiting: Waiting, numbers: range, size: int = 0) -> None:
     for number in numbers:
         waiting.append("faces", str(number).encode().ljust(size, b"."))
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_records_outlive_the_process_until_they_are_confirmed(tmp_path: Path) -> None:

@@ -180,10 +180,11 @@ class Renamed:
 
     def __init__(self, engine: Engine, name: str, spoil: Callable[[Any], Any]) -> None:
         self._engine, self.name, self._spoil = engine, name, spoil
+        self.batch = engine.batch
         self.inputs, self.outputs = engine.inputs, engine.outputs
 
-    def run(self) -> None:
-        self._engine.run()
+    def run(self, count: int = 1) -> None:
+        self._engine.run(count)
         np.copyto(self.outputs[0], self._spoil(self.outputs[0]))
 
     def close(self) -> None:
