@@ -108,8 +108,7 @@ def _enrol(options: argparse.Namespace) -> _Said:
     if options.gallery is None:
         os.makedirs(_path(options).parent, mode=0o700, exist_ok=True)
     with _open(options, create=True) as gallery:
-        for face in faces:
-            gallery.enrol(options.name, face.embedding, masked=face.masked)
+        gallery.enrol_all(options.name, [(face.embedding, face.masked) for face in faces])
     masked = sum(face.masked for face in faces)
     facts: dict[str, object] = {"name": options.name, "enrolled": len(faces), "masked": masked}
     count = f"{len(faces)} picture{'s' if len(faces) > 1 else ''}"

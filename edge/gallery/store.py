@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -87,26 +88,29 @@ class Gallery(Owned):
             raise
 
     def enrol(self, name: str, embedding: NDArray[np.float32], *, masked: bool) -> None:
-        """Add a template to a person, who is made if there is none of this name.
+        """Add one template to a person; see ``enrol_all``."""
+        self.enrol_all(name, [(embedding, masked)])
+
+    def enrol_all(self, name: str, views: Sequence[tuple[NDArray[np.float32], bool]]) -> None:
+        """Add templates to a person, who is made if there is none of this name: all or none.
 
         Args:
             name: 1 to 200 printable characters.
-            embedding: float32 ``[D]`` of length 1, of this gallery's revision.
-            masked: whether the face wore a mask.
+            views: of each the embedding, float32 ``[D]`` of length 1, of this gallery's revision,
+                and whether the face wore a mask.
 
         Raises:
             UsageError: the name cannot be one.
-            DataError: the embedding is not finite, has no length of 1, or is not of the same
+            DataError: an embedding is not finite, has no length of 1, or is not of the same
                 length as those before it.
             OutputError: the file cannot be written.
         """
         name = _checked_name(name)
-        row = np.ascontiguousarray(embedding, np.float32)
-        if row.ndim != 1 or not abs(float(np.linalg.norm(row)) - 1) < 1e-3:
-            raise DataError(f"{name}: an embedding has one axis and length 1",
+        rows = [(int(masked), self._checked_row(name, embedding)) for embedding, masked in views]
+        if len({len(row) for _, row in rows}) > 1:
+            raise DataError(f"{name}: embeddings of one gallery have one length",
                             code="gallery.embedding")  # fmt: skip
-        self._templates.nearest(row, 1.0)  # refuses another number of values
-        if len(self._templates) >= _MAX_TEMPLATES:
+        if len(self._templates) + len(rows) > _MAX_TEMPLATES:
             raise DataError(
                 f"gallery {self.path}: is full with {_MAX_TEMPLATES} templates",
                 hint="forget somebody, or name another gallery",
@@ -116,12 +120,21 @@ class Gallery(Owned):
         with translated(self.path, writing=True), self._connection as transaction:
             transaction.execute("INSERT OR IGNORE INTO person (name, since) VALUES (?, ?)",
                                 (name, since))  # fmt: skip
-            transaction.execute(
+            transaction.executemany(
                 "INSERT INTO template (person, masked, embedding) "
                 "SELECT id, ?, ? FROM person WHERE name = ?",
-                (int(masked), row.astype("<f4").tobytes(), name),
+                [(*row, name) for row in rows],
             )
         self._reload()
+
+    def _checked_row(self, name: str, embedding: NDArray[np.float32]) -> bytes:
+        """Return an embedding as it is stored."""
+        row = np.ascontiguousarray(embedding, np.float32)
+        if row.ndim != 1 or not abs(float(np.linalg.norm(row)) - 1) < 1e-3:
+            raise DataError(f"{name}: an embedding has one axis and length 1",
+                            code="gallery.embedding")  # fmt: skip
+        self._templates.nearest(row, 1.0)  # refuses another number of values
+        return row.astype("<f4").tobytes()
 
     def people(self) -> list[Person]:
         """Return everybody, by name."""

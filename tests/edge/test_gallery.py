@@ -340,3 +340,18 @@ def test_a_commit_is_on_the_disk_before_it_is_told(gallery: Gallery) -> None:
     extra = 3  # https://www.sqlite.org/pragma.html#pragma_synchronous
     assert gallery._connection.execute("PRAGMA synchronous").fetchone() == (extra,)
     assert gallery._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_several_views_are_enrolled_together_or_not_at_all(tmp_path: Path) -> None:
+    with Gallery.open(tmp_path / "g", "r1", create=True) as gallery:
+        first, second = np.eye(4, dtype=np.float32)[:2]
+        gallery.enrol_all("Ada", [(first, False), (second, True)])
+        assert [(p.name, p.templates) for p in gallery.people()] == [("Ada", 2)]
+        for wrong in (2 * first, np.eye(3, dtype=np.float32)[0]):
+            with pytest.raises(DataError):
+                gallery.enrol_all("Grace", [(first, False), (wrong, False)])
+        assert [p.name for p in gallery.people()] == ["Ada"]
+    with Gallery.open(tmp_path / "empty", "r1", create=True) as gallery:
+        with pytest.raises(DataError, match="one length"):
+            gallery.enrol_all("Ada", [(first, False), (np.eye(3, dtype=np.float32)[0], False)])
+        assert gallery.people() == []
