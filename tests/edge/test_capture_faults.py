@@ -14,6 +14,7 @@ import pytest
 from edge.capture import Capture
 from tests.edge.capture_bench import QUICK, URI, Bench, capturing, child_of, is_gone
 from tests.edge.stood_in import STAND_INS, stood_in
+from tests.python_path import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -121,10 +122,9 @@ time.sleep(600)
 
 @pytest.mark.parametrize("mood", ["well", "hang"])
 def test_a_child_ends_when_its_parent_is_killed(bench: Bench, mood: str) -> None:
-    path = f"{STAND_INS}:{ROOT}"
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT, URI],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": python_path(STAND_INS, ROOT)},
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout is not None

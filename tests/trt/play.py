@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests.python_path import python_path
 from tests.trt.collect_names import RELEASES
 
 __all__ = ["FLAGGED", "RELEASES", "STRONG", "play"]
@@ -70,7 +71,7 @@ def play(
     for name, value in values.items():
         monkeypatch.setenv(f"STANDIN_{name}", value)
     root = str(SITE.parents[2])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(SITE), root]))
+    monkeypatch.setenv("PYTHONPATH", python_path(SITE, root))
     monkeypatch.syspath_prepend(str(SITE))
     _forget()
     monkeypatch.setattr(ctypes, "CDLL", _loader(driver))
