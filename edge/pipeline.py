@@ -8,8 +8,8 @@ and behind them, where a bundle has them: gender ► landmarks
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from edge.results import (
 from edge.stages.base import Stage
 from edge.stages.identify import IdentifyStage
 from edge.stages.opening import REQUIRED, open_stages
+from edge.stages.timed import Routes, Spent, answers, asked, embedded, timed
 from edge.ways import Ways
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ __all__ = ["MAX_FACES", "REQUIRED", "Pipeline", "Spent", "is_covered"]
 
 #: Faces a frame that are looked at, the largest first: a bound on the time a frame takes.
 MAX_FACES = 32
-
-#: The time of each stage in one frame; the stages' methods add theirs to it.
-Spent = dict[str, StageTime]
-_Value = TypeVar("_Value")
 
 
 class Pipeline(Owned):
@@ -94,43 +91,52 @@ class Pipeline(Owned):
             Faces from the largest to the smallest, at most ``MAX_FACES``, and where the time went.
         """
         start, spent = time.perf_counter_ns(), self.unspent()
-        faces = tuple(self.look(frame, face, spent) for face in self.detect(frame, spent))
+        faces = self.look(frame, self.detect(frame, spent), spent)
         total = time.perf_counter_ns() - start
         return FrameResult(frame.index, frame.source, frame.captured_ns, faces, spent, total)
 
     def look(
         self,
         frame: Frame,
-        face: Detection,
+        faces: Sequence[Detection],
         spent: Spent,
         *,
         emotion: bool = True,
         reconstruct: bool = True,
-    ) -> FaceResult:
-        """Send one face through all stages after detection, or leave two of them out.
+    ) -> tuple[FaceResult, ...]:
+        """Send faces through all stages after detection, or leave two of them out.
 
-        Crops are cut in pairs: behind a network the frame is in no cache any more. That saves a
-        fifth of the time outside the engines.
+        Stage by stage: an engine that takes several faces runs once for all of them, and on a
+        processor a network's weights stay in the cache from face to face. The crops of two stages
+        are cut one after the other, because behind a network the frame is in no cache any more:
+        that saves a fifth of the time outside the engines.
         """
+        if not faces:
+            return ()
         feeling = self._stages.emotion if emotion else None
         if feeling is not None:
-            feeling.ready(frame, face)
-        mask = self.mask(frame, face, spent)
-        covered = is_covered(mask.state)
-        route = self._route(covered)
-        if route is not None:
-            route.ready(frame, face)
-        painting = self.reconstruct(frame, face, spent) if covered and reconstruct else None
-        embedding = None if route is None else _answer("identify", route, spent)
-        return FaceResult(
-            detection=face,
-            mask=mask,
-            painting=painting,
-            identity=self.match(embedding, spent, covered=covered),
-            emotion=None if feeling is None else _answer("emotion", feeling, spent),
-            embedding=embedding,
-            gender=self.gender(frame, face, spent),
-            landmarks=self.landmarks(frame, face, spent),
+            feeling.ready(frame, faces)
+        masks = self.mask(frame, faces, spent)
+        covered = [is_covered(mask.state) for mask in masks]
+        routes = self._ready_to_embed(frame, faces, covered)
+        places = [i for i, is_one in enumerate(covered) if is_one and reconstruct]
+        painted = self.reconstruct(frame, [faces[i] for i in places], spent)
+        paintings = dict(zip(places, painted, strict=True))
+        embeddings = embedded(routes, spent)
+        emotions = [None] * len(faces) if feeling is None else answers("emotion", feeling, spent)
+        genders, landmarks = self.gender(frame, faces, spent), self.landmarks(frame, faces, spent)
+        return tuple(
+            FaceResult(
+                detection=face,
+                mask=masks[i],
+                painting=paintings.get(i),
+                identity=self.match(embeddings.get(i), spent, covered=covered[i]),
+                emotion=emotions[i],
+                embedding=embeddings.get(i),
+                gender=genders[i],
+                landmarks=landmarks[i],
+            )
+            for i, face in enumerate(faces)
         )
 
     def warm_up(self) -> None:
@@ -139,7 +145,10 @@ class Pipeline(Owned):
         Raises:
             BundleError: a network does not run.
         """
-        frame, face = _drawn_face()
+        # Only here: whoever never warms up needs no drawing.
+        from edge.drawn_face import draw_face
+
+        frame, face = draw_face()
         for stage in self.stages.values():
             stage.warm_up(frame, face)
 
@@ -150,17 +159,19 @@ class Pipeline(Owned):
 
     def detect(self, frame: Frame, spent: Spent) -> list[Detection]:
         """Return a frame's faces from the largest to the smallest, at most ``MAX_FACES``."""
-        found = _timed("detect", self._stages.detect, frame, None, spent)
+        (found,) = timed("detect", self._stages.detect, frame, [None], spent)
         found.sort(key=lambda face: float(face.box_xywh[2] * face.box_xywh[3]), reverse=True)
         return found[:MAX_FACES]
 
-    def mask(self, frame: Frame, face: Detection, spent: Spent) -> MaskState:
-        """Say whether a face wears a mask; that decides who embeds it and whether it is painted."""
-        return _timed("mask", self._stages.mask, frame, face, spent)
+    def mask(self, frame: Frame, faces: Sequence[Detection], spent: Spent) -> list[MaskState]:
+        """Say which face wears a mask; that decides who embeds it and whether it is painted."""
+        return timed("mask", self._stages.mask, frame, faces, spent)
 
-    def reconstruct(self, frame: Frame, face: Detection, spent: Spent) -> Painting | None:
+    def reconstruct(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> Sequence[Painting | None]:
         """Paint what is covered; None where nothing is, or the bundle has no network for it."""
-        return _asked("reconstruct", self._stages.reconstruct, frame, face, spent)
+        return asked("reconstruct", self._stages.reconstruct, frame, faces, spent)
 
     def repaint(
         self, frame: Frame, face: Detection, painting: Painting, spent: Spent
@@ -175,17 +186,18 @@ class Pipeline(Owned):
         return renewed
 
     def embed(
-        self, frame: Frame, face: Detection, spent: Spent, *, covered: bool
-    ) -> NDArray[np.float32] | None:
-        """Return a face's embedding, float32 ``[D]`` of length 1; None if nobody asked for any.
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent, *, covered: Sequence[bool]
+    ) -> list[NDArray[np.float32] | None]:
+        """Return the faces' embeddings, float32 ``[D]`` of length 1; None if nobody asked for any.
 
         Args:
             frame: read only.
-            face: in it.
+            faces: in it.
             spent: the time is added to.
-            covered: whether the face goes through the network for masked ones.
+            covered: of each face, whether it goes through the network for masked ones.
         """
-        return _asked("identify", self._route(covered), frame, face, spent)
+        embeddings = embedded(self._ready_to_embed(frame, faces, covered), spent)
+        return [embeddings.get(i) for i in range(len(faces))]
 
     def match(
         self, embedding: NDArray[np.float32] | None, spent: Spent, *, covered: bool
@@ -205,17 +217,23 @@ class Pipeline(Owned):
         spent["identify"] += StageTime(post_ns=time.perf_counter_ns() - start)
         return Identity(match.person, match.similarity, reconstructed=False)
 
-    def emotion(self, frame: Frame, face: Detection, spent: Spent) -> Emotion | None:
-        """Say which emotion a face shows; None if the bundle has no network for it."""
-        return _asked("emotion", self._stages.emotion, frame, face, spent)
+    def emotion(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> Sequence[Emotion | None]:
+        """Say which emotion each face shows; None if the bundle has no network for it."""
+        return asked("emotion", self._stages.emotion, frame, faces, spent)
 
-    def gender(self, frame: Frame, face: Detection, spent: Spent) -> Gender | None:
-        """Guess a gender; None if the bundle has no network for it."""
-        return _asked("gender", self._stages.gender, frame, face, spent)
+    def gender(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> Sequence[Gender | None]:
+        """Guess genders; None if the bundle has no network for it."""
+        return asked("gender", self._stages.gender, frame, faces, spent)
 
-    def landmarks(self, frame: Frame, face: Detection, spent: Spent) -> NDArray[np.float32] | None:
+    def landmarks(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> Sequence[NDArray[np.float32] | None]:
         """Find 68 points, float32 ``[68, 2]``; None if the bundle has no network for it."""
-        return _asked("landmarks", self._stages.landmarks, frame, face, spent)
+        return asked("landmarks", self._stages.landmarks, frame, faces, spent)
 
     @property
     def stages(self) -> Mapping[str, Stage[Any]]:
@@ -229,46 +247,23 @@ class Pipeline(Owned):
     def _route(self, covered: bool) -> IdentifyStage | None:
         return self._stages.masked if covered else self._stages.plain
 
+    def _ready_to_embed(
+        self, frame: Frame, faces: Sequence[Detection], covered: Sequence[bool]
+    ) -> Routes:
+        """Give each face to the stage that embeds it, and make it ready there."""
+        routes: Routes = {}
+        for i, is_one in enumerate(covered):
+            stage = self._route(is_one)
+            if stage is not None:
+                routes.setdefault(stage, []).append(i)
+        for stage, places in routes.items():
+            stage.ready(frame, [faces[i] for i in places])
+        return routes
+
 
 def is_covered(state: str) -> bool:
     """Tell whether a face of this mask state goes the way of the masked ones."""
     return state != "unmasked"
-
-
-def _timed(
-    name: str, stage: Stage[_Value], frame: Frame, face: Detection | None, spent: Spent
-) -> _Value:
-    """Run a stage and add its time."""
-    stage.ready(frame, face)
-    return _answer(name, stage, spent)
-
-
-def _answer(name: str, stage: Stage[_Value], spent: Spent) -> _Value:
-    """Run a stage that was made ready, and add its time."""
-    value = stage.answer()
-    spent[name] += stage.time
-    return value
-
-
-def _asked(
-    name: str, stage: Stage[_Value] | None, frame: Frame, face: Detection, spent: Spent
-) -> _Value | None:
-    """Run a stage, if there is one, and add its time."""
-    return None if stage is None else _timed(name, stage, frame, face, spent)
-
-
-def _drawn_face() -> tuple[Frame, Detection]:
-    """Return a picture of a drawn person with a mask, and where its face is."""
-    # Only here: whoever never warms up needs no drawing.
-    from edge.sources.cartoon import POINTS_5X2, draw_bust
-
-    image, _ = draw_bust(np.random.default_rng(0), masked=True)
-    points = POINTS_5X2.astype(np.float32)
-    (left, top), (right, bottom) = points.min(0), points.max(0)
-    # A face is about twice as wide and two and a half times as high as its five points reach.
-    width, height = 2 * (right - left), 2.4 * (bottom - top)
-    box = np.array([(left + right - width) / 2, top - height / 3, width, height], np.float32)
-    return Frame(image, 0, time.monotonic_ns(), "drawn"), Detection(box, 1.0, points)
 
 
 def _check_gallery(gallery: Gallery | None, plain: IdentifyStage | None) -> None:

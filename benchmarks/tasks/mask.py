@@ -98,7 +98,7 @@ def _label(pack: Pack, row: Mapping[str, str]) -> str:
 def _wears(stage: MaskStage) -> bool:
     """Say whether ``masked`` is likelier than ``unmasked`` for the face that was just run."""
     labels, position = stage.contract.labels, stage.contract.output("logits")
-    logits = stage.contract.outputs[position].to_real(stage.engine.outputs[position]).ravel()
+    logits = stage.contract.outputs[position].to_real(stage.stored(position, 0)).ravel()
     return bool(logits[labels.index("masked")] > logits[labels.index("unmasked")])
 
 

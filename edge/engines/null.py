@@ -18,12 +18,13 @@ class NullEngine(Owned):
 
     def __init__(self, contract: Contract) -> None:
         self.name = "null"
+        self.batch = 1
         self.inputs = allocate(contract.inputs)
         self.outputs = allocate(contract.outputs)
         for spec, array in zip(contract.outputs, self.outputs, strict=True):
             array.fill(spec.zero_point)
 
-    def run(self) -> None:
+    def run(self, count: int = 1) -> None:
         """Do nothing."""
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ class OnnxRuntimeEngine(Owned):
 
     def __init__(self, content: bytes, contract: Contract, *, threads: int, where: str) -> None:
         self.name = "onnxruntime"
+        self.batch = 1
         self.inputs = allocate(contract.inputs)
         self.outputs = allocate(contract.outputs)
         self._session: Any = _open(content, threads, where)
@@ -45,7 +46,7 @@ class OnnxRuntimeEngine(Owned):
             spec.name: array for spec, array in zip(contract.inputs, self.inputs, strict=True)
         }
 
-    def run(self) -> None:
+    def run(self, count: int = 1) -> None:
         """Compute ``outputs`` from ``inputs``."""
         results = self._session.run(self._names, self._feed)
         for array, result in zip(self.outputs, results, strict=True):

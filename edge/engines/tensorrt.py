@@ -15,7 +15,7 @@ from edge.contract import Contract, TensorSpec
 from edge.engines.base import refuse
 from edge.engines.cuda import Gpu, Graph, Memory, Stream, open_gpu
 from edge.engines.plans import import_tensorrt
-from edge.engines.tensorrt_calls import calls_of, quiet_log
+from edge.engines.tensorrt_calls import Calls, calls_of, quiet_log
 from edge.errors import BundleError
 from edge.owned import Owned
 
@@ -23,11 +23,11 @@ __all__ = ["TensorRTEngine"]
 
 
 class TensorRTEngine(Owned):
-    """One engine, its execution context, its own stream, and buffers that are made once.
+    """One engine, its execution contexts, its own stream, and buffers that are made once.
 
     Page-locked inputs are copied in, run and copied out in the stream; where the CUDA library can
-    record that, one launch does it all. It may be opened, run and closed in different threads, one
-    at a time.
+    record that, one launch does it all: one recording for each number of faces, made when so many
+    come for the first time. It may be opened, run and closed in different threads, one at a time.
 
     Args:
         plan: the engine's bytes; from ``EngineCache`` only, for they are executable code.
@@ -45,13 +45,16 @@ class TensorRTEngine(Owned):
 
     def __init__(self, plan: bytes, contract: Contract, *, where: str, graph: bool = True) -> None:
         self.name = "tensorrt"
+        self.batch = 1
         self.inputs: tuple[NDArray[Any], ...] = ()
         self.outputs: tuple[NDArray[Any], ...] = ()
         self._where = where
-        self._graph: Graph | None = None
+        #: By the number of faces; None where it could not be recorded.
+        self._graphs: dict[int, Graph | None] = {}
+        self._records = graph
         self._stream: Stream | None = None
         self._memories: list[Memory] = []
-        # Logger, runtime, engine, context, calls: each needs those before it.
+        # Logger, runtime, engine, calls with the contexts: each needs those before it.
         self._parts: list[Any] = []
         # Before anything of TensorRT: without a device its runtime ends the process.
         self._gpu: Gpu | None = open_gpu()
@@ -61,31 +64,36 @@ class TensorRTEngine(Owned):
             trt = import_tensorrt()
             with self._gpu.active():
                 self._load(trt, plan)
-                self._match(trt, contract)
+                self._match(contract)
                 self._make_buffers(self._gpu, contract)
-                if graph:
-                    self._record()
+            # An engine that does not run is found now.
+            self.run()
             undo.pop_all()
 
     @property
-    def recorded(self) -> bool:
-        """Whether a CUDA graph runs."""
-        return self._graph is not None
+    def recorded(self) -> frozenset[int]:
+        """For which numbers of faces a CUDA graph runs."""
+        return frozenset(count for count, graph in self._graphs.items() if graph is not None)
 
-    def run(self) -> None:
-        """Compute ``outputs`` from ``inputs``.
+    def run(self, count: int = 1) -> None:
+        """Compute the first ``count`` of ``outputs`` from those of ``inputs``.
 
         Raises:
             UnavailableError: the GPU fails.
             BundleError: TensorRT refuses to run the engine.
         """
         assert self._gpu is not None and self._stream is not None, "the engine was closed"
+        assert 1 <= count <= self.batch, f"{count} faces, {self.batch} fit"
         with self._gpu.active():
-            if self._graph is None:
-                self._queue()
+            graph = self._graphs.get(count)
+            if graph is None:
+                self._queue(count)
             else:
-                self._graph.launch()
+                graph.launch()
             self._stream.wait()
+            # Behind a run of the same shapes, as recording demands (TensorRT, "CUDA Graphs").
+            if self._records and count not in self._graphs:
+                self._graphs[count] = self._stream.record(lambda: self._queue(count))
 
     def close(self) -> None:
         """Free everything, from what depends to what it depends on; a second call does nothing."""
@@ -101,15 +109,17 @@ class TensorRTEngine(Owned):
     def _free(self) -> None:
         if self._stream is not None:
             self._stream.wait()
-        if self._graph is not None:
-            self._graph.free()
+        for graph in self._graphs.values():
+            if graph is not None:
+                graph.free()
+        self._graphs.clear()
         while self._parts:
             self._parts.pop()
         while self._memories:
             self._memories.pop().free()
         if self._stream is not None:
             self._stream.free()
-        self._graph = self._stream = None
+        self._stream = None
         self.inputs = self.outputs = ()
 
     def _load(self, trt: Any, plan: bytes) -> None:
@@ -117,8 +127,8 @@ class TensorRTEngine(Owned):
         self._parts.append(quiet_log(trt))
         self._parts.append(trt.Runtime(self._parts[0]))
         self._parts.append(self._checked(self._parts[1].deserialize_cuda_engine(plan)))
-        self._parts.append(self._checked(self._parts[2].create_execution_context()))
-        self._parts.append(calls_of(self._parts[2], self._parts[3]))
+        self._parts.append(calls_of(trt, self._parts[2]))
+        self._records = self._records and self._calls.recordable
 
     def _checked(self, made: Any) -> Any:
         """Return what TensorRT made, or raise what it said instead."""
@@ -133,52 +143,63 @@ class TensorRTEngine(Owned):
             code="engine.tensorrt",
         )
 
-    def _match(self, trt: Any, contract: Contract) -> None:
-        """Hold every tensor of the engine against the contract."""
+    @property
+    def _calls(self) -> Calls:
+        calls: Calls = self._parts[3]
+        return calls
+
+    def _match(self, contract: Contract) -> None:
+        """Hold every tensor of the engine against the contract; find how many faces it takes."""
         specs = {spec.name: spec for spec in (*contract.inputs, *contract.outputs)}
-        found = self._parts[4].tensors(trt)
+        found = self._calls.tensors()
         if sorted(found) != sorted(specs):
             raise refuse(
                 self._where, f"has tensors {sorted(found)} and its contract names {sorted(specs)}"
             )
         given = {spec.name for spec in contract.inputs}
+        is_open = any(tensor.most for tensor in found.values())
         for name, spec in specs.items():
-            is_input, shape, dtype = found[name]
-            if is_input != (name in given) or shape != spec.shape or dtype != spec.dtype:
-                kind = "input" if is_input else "output"
+            tensor = found[name]
+            wanted = (name in given, (-1, *spec.shape[1:]) if is_open else spec.shape, spec.dtype)
+            if (tensor.is_input, tensor.shape, tensor.dtype) != wanted:
+                kind = "input" if tensor.is_input else "output"
                 raise refuse(
                     self._where,
-                    f"{name} is an {kind}, {dtype} {list(shape)}, in its contract {spec.dtype} "
-                    f"{list(spec.shape)}",
+                    f"{name} is an {kind}, {tensor.dtype} {list(tensor.shape)}, in its contract "
+                    f"{spec.dtype} {list(spec.shape)}",
                 )
+        if is_open:
+            self.batch = min(found[name].most[0] for name in given)
 
     def _make_buffers(self, gpu: Gpu, contract: Contract) -> None:
-        """Make a page-locked array and its place on the GPU for every tensor."""
+        """Make a page-locked array and its place on the GPU for every tensor, for most faces."""
 
         def host(specs: tuple[TensorSpec, ...]) -> tuple[NDArray[Any], ...]:
-            return tuple(gpu.page_locked(spec.shape, spec.dtype) for spec in specs)
+            return tuple(
+                gpu.page_locked((self.batch * spec.shape[0], *spec.shape[1:]), spec.dtype)
+                for spec in specs
+            )
 
         self._stream = gpu.stream()
         self.inputs, self.outputs = host(contract.inputs), host(contract.outputs)
         specs = (*contract.inputs, *contract.outputs)
         for spec, array in zip(specs, (*self.inputs, *self.outputs), strict=True):
             self._memories.append(gpu.allocate(array.nbytes))
-            self._parts[4].place(spec.name, self._memories[-1].address)
+            self._calls.place(spec.name, self._memories[-1].address)
+        if self._calls.scratch:
+            self._memories.append(gpu.allocate(self._calls.scratch))
+            self._calls.lend(self._memories[-1].address)
 
-    def _record(self) -> None:
-        """Run once, as recording demands (TensorRT developer guide, "CUDA Graphs"), and record."""
+    def _queue(self, count: int) -> None:
+        """Queue the copies in, the network, the copies out, of so many faces."""
         assert self._stream is not None
-        self._queue()
-        self._stream.wait()
-        self._graph = self._stream.record(self._queue)
-
-    def _queue(self) -> None:
-        """Queue the copies in, the network, the copies out."""
-        assert self._stream is not None
-        count = len(self.inputs)
-        for memory, array in zip(self._memories[:count], self.inputs, strict=True):
-            self._stream.copy_in(memory, array)
-        if not self._parts[4].enqueue(self._stream.handle):
+        for memory, array in zip(self._memories, self.inputs, strict=False):
+            self._stream.copy_in(memory, self._some(array, count))
+        if not self._calls.enqueue(count, self._stream.handle):
             self._refuse("does not run the engine")
-        for memory, array in zip(self._memories[count:], self.outputs, strict=True):
-            self._stream.copy_out(array, memory)
+        outputs = self._memories[len(self.inputs) :]
+        for memory, array in zip(outputs, self.outputs, strict=False):
+            self._stream.copy_out(self._some(array, count), memory)
+
+    def _some(self, array: NDArray[Any], count: int) -> NDArray[Any]:
+        return array if count == self.batch else array[:count]

@@ -2,82 +2,173 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Calls", "calls_of", "quiet_log"]
+__all__ = ["Calls", "Found", "calls_of", "quiet_log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One tensor of an engine.
+
+    Attributes:
+        is_input: else an output.
+        shape: with -1 for a leading dimension that is open.
+        dtype: NumPy's name.
+        most: of an open input, its greatest shape; else empty.
+    """
+
+    is_input: bool
+    shape: tuple[int, ...]
+    dtype: str
+    most: tuple[int, ...] = ()
 
 
 class Calls(Protocol):
-    """What the generations of TensorRT name differently."""
+    """What the generations of TensorRT name differently.
 
-    def tensors(self, trt: Any) -> dict[str, tuple[bool, tuple[int, ...], str]]:
-        """Return of each tensor whether it is an input, its shape, its dtype."""
+    Attributes:
+        scratch: bytes on the GPU that have to be lent before the first run.
+        recordable: whether what was recorded for one number of faces holds after a run with
+            another number.
+    """
+
+    scratch: int
+    recordable: bool
+
+    def tensors(self) -> dict[str, Found]:
+        """Return the engine's tensors by name."""
+        ...
+
+    def lend(self, address: int) -> None:
+        """Say where ``scratch`` bytes are; nobody else uses them until the engine is freed."""
         ...
 
     def place(self, name: str, address: int) -> None:
-        """Say where a tensor lies."""
+        """Say where a tensor lies, for good."""
         ...
 
-    def enqueue(self, stream: int) -> bool:
-        """Queue the network; tell whether TensorRT took it."""
+    def enqueue(self, count: int, stream: int) -> bool:
+        """Queue the network for so many faces; tell whether TensorRT took it."""
         ...
 
 
 class _ByName:
-    """TensorRT 10 and later: tensors have names."""
+    """TensorRT 10 and later: tensors have names, contexts may share a profile.
 
-    def __init__(self, engine: Any, context: Any) -> None:
-        self._engine, self._context = engine, context
+    Each number of faces has a context of its own whose shapes never change, so that the CUDA graph
+    that was recorded from it stays valid; they share their memory, since one runs at a time
+    (TensorRT, best practices, "CUDA Graphs": "one execution context per captured graph").
+    """
 
-    def tensors(self, trt: Any) -> dict[str, tuple[bool, tuple[int, ...], str]]:
-        engine, found = self._engine, {}
+    recordable = True
+
+    def __init__(self, trt: Any, engine: Any) -> None:
+        self._trt, self._engine = trt, engine
+        self._contexts: dict[int, Any] = {}
+        self._addresses: dict[str, int] = {}
+        self._memory = 0
+        self.scratch = int(engine.device_memory_size_v2)
+
+    def tensors(self) -> dict[str, Found]:
+        trt, engine, found = self._trt, self._engine, {}
         for index in range(engine.num_io_tensors):
             name = engine.get_tensor_name(index)
-            found[name] = (
-                engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT,
-                tuple(engine.get_tensor_shape(name)),
-                np.dtype(trt.nptype(engine.get_tensor_dtype(name))).name,
-            )
+            is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+            shape = tuple(engine.get_tensor_shape(name))
+            is_open = is_input and -1 in shape
+            most = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if is_open else ()
+            dtype = np.dtype(trt.nptype(engine.get_tensor_dtype(name))).name
+            found[name] = Found(is_input, shape, dtype, most)
         return found
 
-    def place(self, name: str, address: int) -> None:
-        self._context.set_tensor_address(name, address)
+    def lend(self, address: int) -> None:
+        self._memory = address
 
-    def enqueue(self, stream: int) -> bool:
-        return bool(self._context.execute_async_v3(stream))
+    def place(self, name: str, address: int) -> None:
+        self._addresses[name] = address
+
+    def enqueue(self, count: int, stream: int) -> bool:
+        context = self._contexts.get(count) or self._make(count)
+        return context is not None and bool(context.execute_async_v3(stream))
+
+    def _make(self, count: int) -> Any:
+        """Return a context for so many faces; None if TensorRT makes none."""
+        trt = self._trt
+        strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        context = self._engine.create_execution_context(strategy)
+        if context is None:
+            return None
+        if self.scratch:
+            context.set_device_memory(self._memory, self.scratch)
+        for name, found in self.tensors().items():
+            taken = context.set_tensor_address(name, self._addresses[name])
+            if found.most:
+                taken = taken and context.set_input_shape(name, (count, *found.shape[1:]))
+            if not taken:
+                return None
+        self._contexts[count] = context
+        return context
 
 
 class _ByPosition:
-    """TensorRT 8: tensors have numbers, and a run takes the list of all addresses."""
+    """TensorRT 8: tensors have numbers, and a run takes the list of all addresses.
 
-    def __init__(self, engine: Any, context: Any) -> None:
-        self._engine, self._context = engine, context
+    A profile belongs to one context there, whose shapes change with the number of faces.
+    """
+
+    def __init__(self, trt: Any, engine: Any) -> None:
+        self._trt, self._engine = trt, engine
+        self._context = engine.create_execution_context()
         self._addresses = [0] * engine.num_bindings
+        self._open: dict[int, tuple[int, ...]] = {}
+        self._count = 0
+        # Its one context has memory of its own.
+        self.scratch = 0
+        for index in range(engine.num_bindings):
+            shape = tuple(engine.get_binding_shape(index))
+            if engine.binding_is_input(index) and -1 in shape:
+                self._open[index] = shape
+        self.recordable = not self._open
 
-    def tensors(self, trt: Any) -> dict[str, tuple[bool, tuple[int, ...], str]]:
-        engine = self._engine
+    def tensors(self) -> dict[str, Found]:
+        trt, engine = self._trt, self._engine
         return {
-            engine.get_binding_name(index): (
+            engine.get_binding_name(index): Found(
                 bool(engine.binding_is_input(index)),
                 tuple(engine.get_binding_shape(index)),
                 np.dtype(trt.nptype(engine.get_binding_dtype(index))).name,
+                tuple(engine.get_profile_shape(0, index)[2]) if index in self._open else (),
             )
             for index in range(engine.num_bindings)
         }
 
+    def lend(self, address: int) -> None:
+        pass
+
     def place(self, name: str, address: int) -> None:
         self._addresses[self._engine.get_binding_index(name)] = address
 
-    def enqueue(self, stream: int) -> bool:
-        return bool(self._context.execute_async_v2(self._addresses, stream))
+    def enqueue(self, count: int, stream: int) -> bool:
+        context = self._context
+        if context is None:
+            return False
+        if count != self._count:
+            self._count = 0
+            for index, shape in self._open.items():
+                if not context.set_binding_shape(index, (count, *shape[1:])):
+                    return False
+            self._count = count
+        return bool(context.execute_async_v2(self._addresses, stream))
 
 
-def calls_of(engine: Any, context: Any) -> Calls:
+def calls_of(trt: Any, engine: Any) -> Calls:
     """Return the calls of the generation that an engine is of."""
     by_position = hasattr(engine, "num_bindings")
-    return _ByPosition(engine, context) if by_position else _ByName(engine, context)
+    return _ByPosition(trt, engine) if by_position else _ByName(trt, engine)
 
 
 def quiet_log(trt: Any) -> Any:

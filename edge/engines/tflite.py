@@ -32,6 +32,7 @@ class TFLiteEngine(Owned):
 
     def __init__(self, content: bytes, contract: Contract, *, threads: int, where: str) -> None:
         self.name = "tflite"
+        self.batch = 1
         self.inputs = allocate(contract.inputs)
         self.outputs = allocate(contract.outputs)
         self._where = where
@@ -39,7 +40,7 @@ class TFLiteEngine(Owned):
         self._input_indices = _match(contract.inputs, found_inputs, where)
         self._output_indices = _match(contract.outputs, found_outputs, where)
 
-    def run(self) -> None:
+    def run(self, count: int = 1) -> None:
         """Compute ``outputs`` from ``inputs``.
 
         Raises:

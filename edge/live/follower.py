@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from edge.frames import Frame
 from edge.live.known import Known
@@ -17,6 +19,7 @@ __all__ = ["Follower"]
 
 #: Detections that a face was missed for, after which it may be another's: it is looked at anew.
 _LONG = 5
+_Value = TypeVar("_Value")
 
 
 class Follower:
@@ -60,8 +63,12 @@ class Follower:
         if found is not None:
             self._ask(frame, list(zip(tracks, known, strict=True)), spent)
             self._frames = 0
+        faces = [track.face for track in tracks]
+        genders = self._pipeline.gender(frame, faces, spent)
+        landmarks = self._pipeline.landmarks(frame, faces, spent)
         return tuple(
-            one.result(frame, track, spent) for track, one in zip(tracks, known, strict=True)
+            one.result(frame, track, spent, gender=gender, landmarks=points)
+            for track, one, gender, points in zip(tracks, known, genders, landmarks, strict=True)
         )
 
     def _remember(self, tracks: Iterable[Track]) -> None:
@@ -83,9 +90,53 @@ class Follower:
             for i, (_, known) in enumerate(faces)
             for stage, turn in known.turns.items()
         ]
-        wanted = [set(stages) for stages in urgent]
         for chosen in choose([turn for _, _, turn in turns], frames=self._frames):
             i, stage, _ = turns[chosen]
-            wanted[i].add(stage)
-        for (track, known), view, stages in zip(faces, views, wanted, strict=True):
-            known.ask(frame, track.face, stages, view, spent)
+            urgent[i].add(stage)
+        self._run(
+            frame,
+            [
+                _Asked(known, track.face, view, stages)
+                for (track, known), view, stages in zip(faces, views, urgent, strict=True)
+            ],
+            spent,
+        )
+
+    def _run(self, frame: Frame, asked: list[_Asked], spent: Spent) -> None:
+        """Run stage by stage; where a mask came or went, all that follow look at the face."""
+        pipeline = self._pipeline
+        some = [one for one in asked if "mask" in one.stages]
+        for one, mask in _each(some, pipeline.mask(frame, _faces(some), spent)):
+            if one.known.add_mask(mask, one.view):
+                one.stages |= one.known.turns.keys()
+        some = [one for one in asked if "reconstruct" in one.stages and one.known.covered]
+        for one, painting in _each(some, pipeline.reconstruct(frame, _faces(some), spent)):
+            one.known.add_painting(painting)
+        some = [one for one in asked if "identify" in one.stages]
+        covered = [one.known.covered for one in some]
+        embeddings = pipeline.embed(frame, _faces(some), spent, covered=covered)
+        for one, embedding in _each(some, embeddings):
+            assert embedding is not None  # there is a turn, so there is the stage
+            one.known.add_embedding(embedding, one.view, spent)
+        some = [one for one in asked if "emotion" in one.stages]
+        for one, emotion in _each(some, pipeline.emotion(frame, _faces(some), spent)):
+            assert emotion is not None  # there is a turn, so there is the stage
+            one.known.add_emotion(emotion)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A face that is seen now, how well, and the stages that are to look at it."""
+
+    known: Known
+    face: Detection
+    view: float
+    stages: set[str]
+
+
+def _faces(asked: list[_Asked]) -> list[Detection]:
+    return [one.face for one in asked]
+
+
+def _each(asked: list[_Asked], answers: Sequence[_Value]) -> zip[tuple[_Asked, _Value]]:
+    return zip(asked, answers, strict=True)

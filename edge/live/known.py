@@ -10,7 +10,7 @@ from edge.live.schedule import Turn
 from edge.live.settings import LiveSettings, Reduction
 from edge.live.votes import Embeddings, LabelVote, NameVote
 from edge.pipeline import Pipeline, Spent, is_covered
-from edge.results import Ages, Detection, Emotion, FaceResult, MaskState, Painting
+from edge.results import Ages, Emotion, FaceResult, Gender, MaskState, Painting
 from edge.tracking import Track
 
 __all__ = ["Known"]
@@ -56,7 +56,7 @@ class Known:
         return {
             stage: turn
             for stage, turn in self._turns.items()
-            if stage != "reconstruct" or self._covered
+            if stage != "reconstruct" or self.covered
         }
 
     def grow_older(self, reduction: Reduction) -> None:
@@ -90,63 +90,25 @@ class Known:
             if turn.urgent(view if stage in _BY_VIEW else 0.0)
         }
 
-    def ask(
-        self, frame: Frame, face: Detection, stages: set[str], view: float, spent: Spent
-    ) -> None:
-        """Let stages look at the face; where its mask came or went, all of them.
-
-        Args:
-            frame: of now.
-            face: seen in it.
-            stages: of ``turns``.
-            view: how well it is seen, 0..1.
-            spent: the time of each stage is added to.
-        """
-        if "mask" in stages and self._ask_mask(frame, face, view, spent):
-            stages = stages | set(self.turns)
-        if "reconstruct" in stages and self._covered:
-            self._painting = self._pipeline.reconstruct(frame, face, spent)
-            self._turns["reconstruct"].looked(0.0)
-        if "identify" in stages:
-            self._ask_name(frame, face, view, spent)
-        if "emotion" in stages:
-            self._ask_emotion(frame, face, spent)
-
-    def result(self, frame: Frame, track: Track, spent: Spent) -> FaceResult:
-        """Say what is known, about where the face is now.
-
-        What changes with every pixel is not remembered: landmarks and gender are asked each time,
-        and a remembered painting is put into this frame's own pixels.
-        """
-        pipeline, face = self._pipeline, track.face
-        painting, turns = self._painting, self.turns
-        if painting is not None and turns["reconstruct"].age:
-            painting = pipeline.repaint(frame, face, painting, spent)
-        feeling = Emotion(self._emotion.label, self._emotion.score)
-        return FaceResult(
-            detection=face,
-            mask=MaskState(self._mask.label, self._mask.score),
-            painting=painting,
-            identity=self._name.identity,
-            emotion=feeling if feeling.label else None,
-            embedding=self._embedding,
-            gender=pipeline.gender(frame, face, spent),
-            landmarks=pipeline.landmarks(frame, face, spent),
-            track=track.number,
-            ages=Ages(box=track.age, **{stage: turn.age for stage, turn in turns.items()}),
-        )
-
     @property
-    def _covered(self) -> bool:
+    def covered(self) -> bool:
+        """Whether the face goes the way of the masked ones."""
         return is_covered(self._mask.label)
 
-    def _ask_mask(self, frame: Frame, face: Detection, view: float, spent: Spent) -> bool:
-        """Ask for the mask; return whether it came or went, or was never asked for."""
-        new, before = not self._mask.label, self._covered
-        answer = self._pipeline.mask(frame, face, spent)
+    def add_mask(self, answer: MaskState, view: float) -> bool:
+        """Take an answer.
+
+        Args:
+            answer: of now.
+            view: how well the face was seen, 0..1.
+
+        Returns:
+            Whether the mask came or went: all other stages are to look at once.
+        """
+        new, before = not self._mask.label, self.covered
         self._mask.add(answer.state, answer.score)
         self._turns["mask"].looked(view, doubt=self._mask.doubt)
-        if not new and self._covered == before:
+        if not new and self.covered == before:
             return False
         # Another network embeds the face now, and there is something else to paint.
         self._embeddings.clear()
@@ -155,18 +117,51 @@ class Known:
             self._turns[stage].reset()
         return True
 
-    def _ask_name(self, frame: Frame, face: Detection, view: float, spent: Spent) -> None:
-        covered = self._covered
-        embedding = self._pipeline.embed(frame, face, spent, covered=covered)
-        assert embedding is not None  # there is a turn, so there is the stage
+    def add_painting(self, painting: Painting | None) -> None:
+        """Take what was painted; None where nothing was to paint."""
+        self._painting = painting
+        self._turns["reconstruct"].looked(0.0)
+
+    def add_embedding(self, embedding: NDArray[np.float32], view: float, spent: Spent) -> None:
+        """Take an embedding of the network for such faces, and look for its person."""
         self._embedding = self._embeddings.add(embedding)
-        identity = self._pipeline.match(self._embedding, spent, covered=covered)
+        identity = self._pipeline.match(self._embedding, spent, covered=self.covered)
         if identity is not None:
             self._name.add(identity)
         self._turns["identify"].looked(view, doubt=self._name.doubt)
 
-    def _ask_emotion(self, frame: Frame, face: Detection, spent: Spent) -> None:
-        answer = self._pipeline.emotion(frame, face, spent)
-        assert answer is not None  # there is a turn, so there is the stage
+    def add_emotion(self, answer: Emotion) -> None:
+        """Take an answer."""
         self._emotion.add(answer.label, answer.score)
         self._turns["emotion"].looked(0.0)
+
+    def result(
+        self,
+        frame: Frame,
+        track: Track,
+        spent: Spent,
+        *,
+        gender: Gender | None,
+        landmarks: NDArray[np.float32] | None,
+    ) -> FaceResult:
+        """Say what is known, about where the face is now.
+
+        What changes with every pixel is not remembered: landmarks and gender are of this frame,
+        and a remembered painting is put into this frame's own pixels.
+        """
+        face, painting, turns = track.face, self._painting, self.turns
+        if painting is not None and turns["reconstruct"].age:
+            painting = self._pipeline.repaint(frame, face, painting, spent)
+        feeling = Emotion(self._emotion.label, self._emotion.score)
+        return FaceResult(
+            detection=face,
+            mask=MaskState(self._mask.label, self._mask.score),
+            painting=painting,
+            identity=self._name.identity,
+            emotion=feeling if feeling.label else None,
+            embedding=self._embedding,
+            gender=gender,
+            landmarks=landmarks,
+            track=track.number,
+            ages=Ages(box=track.age, **{stage: turn.age for stage, turn in turns.items()}),
+        )

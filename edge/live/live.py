@@ -132,13 +132,10 @@ class LivePipeline(Owned):
     def _faces(self, found: Found, reduction: Reduction) -> tuple[FaceResult, ...]:
         if self._follower is not None:
             return self._follower.look(found.frame, found.faces, reduction, found.spent)
-        return tuple(
-            self._pipeline.look(
-                found.frame,
-                face,
-                found.spent,
-                emotion=reduction.emotion,
-                reconstruct=reduction.reconstruct,
-            )
-            for face in found.faces or ()
+        return self._pipeline.look(
+            found.frame,
+            found.faces or (),
+            found.spent,
+            emotion=reduction.emotion,
+            reconstruct=reduction.reconstruct,
         )

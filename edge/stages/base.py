@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import cv2
@@ -42,6 +43,8 @@ class Stage(ABC, Generic[_Value]):
         contract: of that network.
 
     Attributes:
+        matrices: float64 ``[2, 3]``, from frame pixels to crop pixels, of each face that was
+            prepared.
         time: where the time of the last call went.
 
     Raises:
@@ -51,64 +54,112 @@ class Stage(ABC, Generic[_Value]):
     def __init__(self, engine: Engine, contract: Contract) -> None:
         self.engine = engine
         self.contract = contract
-        self.matrix: NDArray[np.float64] = np.eye(2, 3)
+        self.matrices: list[NDArray[np.float64]] = [np.eye(2, 3)] * engine.batch
         self.time = StageTime()
-        self._pre_ns = self._infer_ns = 0
+        #: Crops of the faces beyond one batch, until it is their turn.
+        self._shelf: list[NDArray[Any]] = []
+        self._count = self._pre_ns = self._infer_ns = 0
 
-    def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
+    def prepare(self, frame: Frame, detection: Detection | None = None, place: int = 0) -> None:
         """Warp the crop from the frame straight into the engine's input.
 
         Args:
             frame: read only.
             detection: the face; None for a crop of the whole frame.
+            place: among those that were made ready.
         """
         contract = self.contract
-        self.matrix = crop_matrix(contract, frame.image.shape[:2], detection)
+        matrix = self.matrices[place] = crop_matrix(contract, frame.image.shape[:2], detection)
         fill_picture(
             contract.inputs[0],
             frame.image,
-            self.matrix,
-            self.engine.inputs[0],
+            matrix,
+            self.target(place),
             replicate=contract.crop.replicate,
         )
 
-    def run(self) -> None:
-        """Run the network."""
-        self._invoke(self.engine)
+    def run(self, count: int = 1) -> None:
+        """Run the network on as many faces as were prepared."""
+        self._invoke(self.engine, count)
 
     @abstractmethod
-    def decode(self) -> _Value:
-        """Turn the engine's outputs into the stage's value."""
+    def decode(self, place: int = 0) -> _Value:
+        """Turn the engine's outputs for the face at a place of the batch into its value."""
 
     def __call__(self, frame: Frame, detection: Detection | None = None) -> _Value:
         """Prepare, run, decode; ``time`` says how long each took."""
-        self.ready(frame, detection)
+        (value,) = self.many(frame, [detection])
+        return value
+
+    def many(self, frame: Frame, detections: Sequence[Detection | None]) -> list[_Value]:
+        """Do that with several faces, as many at once as the engine takes; ``time`` is of all."""
+        self.ready(frame, detections)
         return self.answer()
 
-    def ready(self, frame: Frame, detection: Detection | None = None) -> None:
-        """Prepare, by the clock; ``answer`` follows when the caller wants it."""
+    def ready(self, frame: Frame, detections: Sequence[Detection | None]) -> None:
+        """Prepare all, by the clock; ``answer`` follows when the caller wants it.
+
+        Those beyond the engine's batch are cut now, too, while the frame is in the cache, and wait
+        on a shelf: behind a network they take longer by more than the copy does.
+        """
         start = time.perf_counter_ns()
-        self.prepare(frame, detection)
+        self._count = len(detections)
+        if self._count > len(self.matrices):
+            self._make_room(self._count)
+        for place, detection in enumerate(detections):
+            self.prepare(frame, detection, place)
         self._pre_ns = time.perf_counter_ns() - start
 
-    def answer(self) -> _Value:
-        """Run and decode what was made ready; ``time`` then has all three."""
+    def answer(self) -> list[_Value]:
+        """Run and decode what was made ready, batch by batch; ``time`` then has all of it."""
         self._infer_ns = 0
         start = time.perf_counter_ns()
-        self.run()
-        value = self.decode()
+        count, batch = self._count, self.engine.batch
+        values: list[_Value] = []
+        for first in range(0, count, batch):
+            some = batch if first + batch <= count else count - first
+            if first:
+                self._load(first, some)
+            self.run(some)
+            for place in range(some):
+                values.append(self.decode(place))
         rest = time.perf_counter_ns() - start
-        self.time = StageTime(self._pre_ns, self._infer_ns, rest - self._infer_ns, 1)
-        return value
+        self.time = StageTime(self._pre_ns, self._infer_ns, rest - self._infer_ns, count)
+        return values
 
     def warm_up(self, frame: Frame, detection: Detection) -> None:
         """Run everything once, whatever there is to see; the value does not count."""
         self(frame, detection)
 
-    def _invoke(self, engine: Engine) -> None:
+    def stored(self, position: int, place: int) -> NDArray[Any]:
+        """Return what the engine gave for the face at a place, in the contract's shape."""
+        engine = self.engine
+        output = engine.outputs[position]
+        return output if engine.batch == 1 else output[place : place + 1]
+
+    def target(self, place: int) -> NDArray[Any]:
+        """Return where a face's picture goes: into the engine's own memory, or onto the shelf."""
+        engine = self.engine
+        if place >= engine.batch:
+            return self._shelf[place - engine.batch]
+        return engine.inputs[0] if engine.batch == 1 else engine.inputs[0][place : place + 1]
+
+    def _make_room(self, count: int) -> None:
+        """Have a place for so many faces, more than ever; it is kept for the next frame."""
+        while len(self.matrices) < count:
+            self.matrices.append(self.matrices[0])
+            self._shelf.append(np.empty_like(self.target(0)))
+
+    def _load(self, first: int, count: int) -> None:
+        """Move faces from the shelf to the front, into the engine's memory."""
+        for place in range(count):
+            np.copyto(self.target(place), self.target(first + place))
+            self.matrices[place] = self.matrices[first + place]
+
+    def _invoke(self, engine: Engine, count: int) -> None:
         """Run one engine; only what it takes counts as inference."""
         start = time.perf_counter_ns()
-        engine.run()
+        engine.run(count)
         self._infer_ns += time.perf_counter_ns() - start
 
 

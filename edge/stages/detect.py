@@ -43,24 +43,25 @@ class DetectStage(Stage[list[Detection]]):
                 code="contract.detect",
             )
 
-    def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
+    def prepare(self, frame: Frame, detection: Detection | None = None, place: int = 0) -> None:
         """Warp the whole frame into the input; from the camera's small picture if there is one."""
         if frame.small is None:
-            super().prepare(frame, detection)
+            super().prepare(frame, detection, place)
             return
         frame_hw = frame.image.shape[:2]
-        self.matrix = crop_matrix(self.contract, frame_hw, detection)
-        from_small = from_smaller(self.matrix, frame_hw, frame.small.shape[:2])
-        spec, out = self.contract.inputs[0], self.engine.inputs[0]
+        matrix = self.matrices[place] = crop_matrix(self.contract, frame_hw, detection)
+        from_small = from_smaller(matrix, frame_hw, frame.small.shape[:2])
+        spec, out = self.contract.inputs[0], self.target(place)
         fill_picture(spec, frame.small, from_small, out, replicate=self.contract.crop.replicate)
 
-    def decode(self) -> list[Detection]:
+    def decode(self, place: int = 0) -> list[Detection]:
         """Return the faces in frame pixels; a frame without any gives an empty list."""
-        found = [rows for grid in self._grids if (rows := self._candidates(grid)) is not None]
+        each = (self._candidates(grid, place) for grid in self._grids)
+        found = [rows for rows in each if rows is not None]
         if not found:
             return []
         rows = np.concatenate(found)
-        rows[:, 1:] /= np.float32(self.matrix[0, 0])
+        rows[:, 1:] /= np.float32(self.matrices[place][0, 0])
         # What is not finite or smaller than a pixel of the frame is no face.
         rows = rows[np.isfinite(rows).all(1) & (rows[:, 3:5] >= 1).all(1)]
         scores, boxes = rows[:, 0], rows[:, 1:5]
@@ -69,9 +70,9 @@ class DetectStage(Stage[list[Detection]]):
             Detection(boxes[i].copy(), float(scores[i]), rows[i, 5:].reshape(5, 2)) for i in kept
         ]
 
-    def _candidates(self, grid: _Grid) -> NDArray[np.float32] | None:
+    def _candidates(self, grid: _Grid, place: int) -> NDArray[np.float32] | None:
         """Return ``[n, 15]``: score, box xywh and points, in input pixels; None where n is 0."""
-        scores, boxes, points = (self.engine.outputs[p][0] for p in grid.positions)
+        scores, boxes, points = (self.engine.outputs[p][place] for p in grid.positions)
         cells = (scores[:, 0] >= grid.least_score).nonzero()[0]
         if not len(cells):
             return None

@@ -22,7 +22,7 @@ class EmotionStage(Stage[Emotion]):
         self._position = check_labels(contract)
         self.labels = contract.labels
 
-    def decode(self) -> Emotion:
-        """Return the emotion of the face that was prepared."""
-        stored = self.engine.outputs[self._position]
+    def decode(self, place: int = 0) -> Emotion:
+        """Return the emotion of a face that was prepared."""
+        stored = self.stored(self._position, place)
         return Emotion(*likeliest(self.contract, stored, self._position))

@@ -28,7 +28,7 @@ class GenderStage(Stage[Gender]):
         self._position = check_labels(contract, GENDERS)
         self.labels = contract.labels
 
-    def decode(self) -> Gender:
-        """Return the gender of the face that was prepared."""
-        stored = self.engine.outputs[self._position]
+    def decode(self, place: int = 0) -> Gender:
+        """Return the gender of a face that was prepared."""
+        stored = self.stored(self._position, place)
         return Gender(*likeliest(self.contract, stored, self._position))

@@ -19,10 +19,10 @@ class IdentifyStage(Stage[NDArray[np.float32]]):
         super().__init__(engine, contract)
         self._position = contract.output("embedding")
 
-    def decode(self) -> NDArray[np.float32]:
-        """Return the embedding of the face that was prepared, in new memory."""
+    def decode(self, place: int = 0) -> NDArray[np.float32]:
+        """Return the embedding of a face that was prepared, in new memory."""
         spec = self.contract.outputs[self._position]
-        return unit(spec.to_real(self.engine.outputs[self._position]).ravel())
+        return unit(spec.to_real(self.stored(self._position, place)).ravel())
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -38,10 +38,11 @@ class LandmarksStage(Stage[NDArray[np.float32]]):
                 code="contract.landmarks",
             )
 
-    def decode(self) -> NDArray[np.float32]:
-        """Return the points of the face that was prepared, in new memory."""
+    def decode(self, place: int = 0) -> NDArray[np.float32]:
+        """Return the points of a face that was prepared, in new memory."""
         spec = self.contract.outputs[self._position]
-        shares = spec.to_real(self.engine.outputs[self._position]).reshape(POINTS, 2)
+        shares = spec.to_real(self.stored(self._position, place)).reshape(POINTS, 2)
         # A pixel's centre is at a whole number, so the crop begins half a pixel before 0.
         points = shares.astype(np.float64) * self.contract.size_hw[1] - 0.5
-        return transform_points(cv2.invertAffineTransform(self.matrix), points).astype(np.float32)
+        to_frame = cv2.invertAffineTransform(self.matrices[place])
+        return transform_points(to_frame, points).astype(np.float32)

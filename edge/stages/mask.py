@@ -20,7 +20,7 @@ class MaskStage(Stage[MaskState]):
         super().__init__(engine, contract)
         self._position = check_labels(contract, STATES)
 
-    def decode(self) -> MaskState:
-        """Return the state of the face that was prepared."""
-        stored = self.engine.outputs[self._position]
+    def decode(self, place: int = 0) -> MaskState:
+        """Return the state of a face that was prepared."""
+        stored = self.stored(self._position, place)
         return MaskState(*likeliest(self.contract, stored, self._position))

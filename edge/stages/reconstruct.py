@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import Contract
-from edge.engines.base import Engine
+from edge.engines.base import Engine, slot
 from edge.errors import BundleError
 from edge.frames import Frame
 from edge.geometry import warp
@@ -42,34 +42,36 @@ class ReconstructStage(Stage[Painting | None]):
         image = edit_contract.outputs[self._image_position]
         self._bytes = None if image.dtype == "float32" else to_bytes(image.to_real(image.codes()))
         height, width = contract.size_hw
-        self._crop = np.zeros((height, width, 3), np.uint8)
-        self._covered = np.zeros((height, width), np.uint8)
+        #: Of each face: its crop, what of it is covered, and what the painter gave for it.
+        self._crops = [np.zeros((height, width, 3), np.uint8) for _ in range(engine.batch)]
+        self._covered = [np.zeros((height, width), np.uint8)] * engine.batch
+        self._painted: dict[int, NDArray[np.uint8]] = {}
 
-    def prepare(self, frame: Frame, detection: Detection | None = None) -> None:
+    def prepare(self, frame: Frame, detection: Detection | None = None, place: int = 0) -> None:
         """Warp the crop once; the finder reads it now, the painter later."""
-        self.matrix = crop_matrix(self.contract, frame.image.shape[:2], detection)
-        warp(frame.image, self.matrix, self._crop, replicate=self.contract.crop.replicate)
-        store_bytes(self.contract.inputs[0], self._crop, self.engine.inputs[0])
+        contract, crop = self.contract, self._crops[place]
+        matrix = self.matrices[place] = crop_matrix(contract, frame.image.shape[:2], detection)
+        warp(frame.image, matrix, crop, replicate=contract.crop.replicate)
+        store_bytes(contract.inputs[0], crop, self.target(place))
 
-    def run(self) -> None:
-        """Find the covered part; where there is one, paint it."""
-        self._invoke(self.engine)
-        values = self.engine.outputs[self._map_position].reshape(self._covered.shape)
-        self._covered = covered_map(values, threshold=self._least)
-        if not self._covered.any():
-            return
-        image_spec, map_spec = self.edit_contract.inputs
-        image, covered = self.edit_engine.inputs
-        store_bytes(image_spec, hide_covered(self._crop, self._covered), image)
-        store_bytes(map_spec, self._covered, covered)
-        self._invoke(self.edit_engine)
+    def run(self, count: int = 1) -> None:
+        """Find the covered part of each face; where there is one, paint it."""
+        self._invoke(self.engine, count)
+        self._painted = {}
+        for place in range(count):
+            values = self.stored(self._map_position, place).reshape(self.contract.size_hw)
+            self._covered[place] = covered_map(values, threshold=self._least)
+        places, batch = [p for p in range(count) if self._covered[p].any()], self.edit_engine.batch
+        for first in range(0, len(places), batch):
+            self._paint(places[first : first + batch])
 
-    def decode(self) -> Painting | None:
+    def decode(self, place: int = 0) -> Painting | None:
         """Return the painted face in new memory, or None where nothing is covered."""
-        if not self._covered.any():
+        if place not in self._painted:
             return None
-        painted = paint(self._crop, self._covered, self._pixels())
-        return Painting(painted, self._covered, self.matrix)
+        covered = self._covered[place]
+        painted = paint(self._crops[place], covered, self._painted[place])
+        return Painting(painted, covered, self.matrices[place])
 
     def repaint(self, frame: Frame, detection: Detection, painting: Painting) -> Painting:
         """Put an earlier painting of the same face into another frame; no network runs.
@@ -93,9 +95,30 @@ class ReconstructStage(Stage[Painting | None]):
         super().warm_up(frame, detection)
         self.edit_engine.run()
 
-    def _pixels(self) -> NDArray[np.uint8]:
-        """Return what the painter gave as pixels, uint8 ``[H, W, 3]``."""
-        stored = self.edit_engine.outputs[self._image_position][0]
+    def _make_room(self, count: int) -> None:
+        super()._make_room(count)
+        while len(self._crops) < count:
+            self._crops.append(np.empty_like(self._crops[0]))
+
+    def _load(self, first: int, count: int) -> None:
+        super()._load(first, count)
+        front, later = self._crops[:count], self._crops[first : first + count]
+        self._crops[:count], self._crops[first : first + count] = later, front
+
+    def _paint(self, places: list[int]) -> None:
+        """Paint some faces, at most as many as the painter takes at once."""
+        engine, (image_spec, map_spec) = self.edit_engine, self.edit_contract.inputs
+        for i, place in enumerate(places):
+            image, covered = (slot(engine, array, i) for array in engine.inputs)
+            hidden = hide_covered(self._crops[place], self._covered[place])
+            store_bytes(image_spec, hidden, image)
+            store_bytes(map_spec, self._covered[place], covered)
+        self._invoke(engine, len(places))
+        for i, place in enumerate(places):
+            self._painted[place] = self._pixels(engine.outputs[self._image_position][i])
+
+    def _pixels(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return what the painter gave as pixels, uint8 ``[H, W, 3]``, in new memory."""
         if self._bytes is None:
             return to_bytes(stored)
         return cv2.LUT(stored.view(np.uint8), self._bytes).astype(np.uint8, copy=False)

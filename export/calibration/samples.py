@@ -221,5 +221,5 @@ def as_inputs(item: object, contract: Contract, dtypes: tuple[str, ...]) -> Samp
 class _Crop(Stage[None]):
     """A stage of any network: only its input is of interest."""
 
-    def decode(self) -> None:
+    def decode(self, place: int = 0) -> None:
         """Do nothing."""

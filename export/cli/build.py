@@ -44,6 +44,9 @@ def add(commands: Any) -> None:
                         help="auto: int8 where the bundle has it, else fp16 (default)")  # fmt: skip
     parser.add_argument("--dla", metavar="N", type=int, choices=range(4),
                         help="on this deep-learning accelerator, the rest on the GPU")  # fmt: skip
+    parser.add_argument("--batch", metavar="N", type=whole_number, default=4,
+                        help="faces that an engine takes at once (default 4); networks that read "
+                        "the whole frame take one")  # fmt: skip
     parser.add_argument("--memory-mib", metavar="N", type=whole_number,
                         help="for the builder's kernels (default: by what is free)")  # fmt: skip
     parser.add_argument("--cache", metavar="DIR", type=Path, help="where engines are kept")
@@ -65,6 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         memory_mib=options.memory_mib,
         force=options.force,
         layers=options.layers,
+        batch=options.batch,
     )
     rows: list[Row] = []
     failed: EdgeError | None = None

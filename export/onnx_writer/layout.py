@@ -157,9 +157,18 @@ def _write_slice(
     steps: Sequence[int],
     gone: Sequence[int] = (),
 ) -> None:
-    """Write a Slice of the first axes; ``gone`` are then of length one and taken out."""
-    axes = site.whole([x.axis(axis) for axis in range(len(starts))])
-    inputs = [x, site.whole(starts), site.whole(ends), axes, site.whole(steps)]
+    """Write a Slice of the first axes; ``gone`` are then of length one and taken out.
+
+    An axis that stays whole is not named, so that it may be longer (see ``leading``); one is, where
+    all do.
+    """
+    whole = [(0, size, 1) for size in x.logical]
+    cuts = dict(enumerate(zip(starts, ends, steps, strict=True)))
+    last = x.rank - 1
+    cuts = {axis: cut for axis, cut in cuts.items() if cut != whole[axis]} or {last: whole[last]}
+    axes = site.whole([x.axis(axis) for axis in cuts])
+    begin, end, step = (site.whole(numbers) for numbers in zip(*cuts.values(), strict=True))
+    inputs = [x, begin, end, axes, step]
     if not gone:
         site.result("Slice", inputs, channels_first=x.channels_first)
         return

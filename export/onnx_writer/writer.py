@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from benchmarks.anatomy.graph import Graph, read_graph
 from edge.errors import UsageError
 from export.onnx_writer.half import check_half
+from export.onnx_writer.leading import free_leading
 from export.onnx_writer.qdq import quantise
 from export.onnx_writer.scales import check_ranges
 from export.onnx_writer.serialise import serialise
@@ -39,7 +40,8 @@ def write_onnx(
     """Write a float TFLite file as ONNX.
 
     Activations keep their names; inputs and outputs have the signature's, and the TFLite file's
-    shapes, NHWC for pictures. Inside, pictures are NCHW.
+    shapes, NHWC for pictures. Inside, pictures are NCHW. Where the inputs' first axis is 1, whoever
+    runs the file may let it be more, see ``leading``.
 
     ``fp16`` has float32 inputs and outputs with a Cast at each and float16 between; written so
     from the start: onnxconverter-common keeps every Resize float32 between Casts (10 instead of 2
@@ -84,7 +86,7 @@ def write_onnx(
     draft = trim(draft)
     if known is not None:
         draft = quantise(draft, known, kept, where=where)
-    return serialise(draft, opset=opset)
+    return serialise(free_leading(draft), opset=opset)
 
 
 def _check_usage(

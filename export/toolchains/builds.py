@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.board.system import System
 from edge.bundle import Artefact, Bundle
+from edge.contract import Contract
 from edge.engines.cache import EngineCache, Target
 from edge.engines.cuda import open_gpu
 from edge.engines.plans import import_tensorrt, target_of
@@ -40,6 +41,7 @@ class Wish:
         memory_mib: for the builder; None: by what is free.
         force: build although there is an engine.
         layers: folder for what became of every layer.
+        batch: faces that an engine takes at once, if its network reads a face.
     """
 
     precision: str = "auto"
@@ -47,6 +49,7 @@ class Wish:
     memory_mib: int | None = None
     force: bool = False
     layers: Path | None = None
+    batch: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Row:
             f"{len(self.built.plan) / _MIB:.1f} MiB",
             f"{len(self.built.layers)} kernels",
         ]
+        if self.built.batch > 1:
+            said.append(f"{self.built.batch} faces at once")
         if dla := self.built.dla:
             said.append(
                 f"{dla.layers - len(dla.fallen)} of {dla.layers} layers on the accelerator, "
@@ -92,6 +97,7 @@ class Row:
             "state": "failed" if error else "built" if built else "up to date",
             "seconds": None if built is None else round(built.seconds, 1),
             "bytes": None if built is None else len(built.plan),
+            "batch": None if built is None else built.batch,
             "workspace_mib": None if built is None else built.workspace_mib,
             "dla": None if built is None or built.dla is None else built.dla.to_json(),
             "warnings": [] if built is None else list(built.warnings),
@@ -190,7 +196,12 @@ def _build(
     name = f"{artefact.task} {artefact.precision}"
     content = artefact.content
     _check_rules(content, artefact, target, say)
-    options = Options(artefact.precision, workspace_mib(System(), wish.memory_mib), wish.dla)
+    options = Options(
+        artefact.precision,
+        workspace_mib(System(), wish.memory_mib),
+        wish.dla,
+        wish.batch if _reads_faces(artefact.contract) else 1,
+    )
     say(f"{name}: building, with {options.workspace_mib} MiB to try kernels in; takes minutes")
     built = build(
         content,
@@ -205,6 +216,12 @@ def _build(
     for line in built.warnings:
         say(f"{name}: TensorRT warns: {line}")
     return built
+
+
+def _reads_faces(contract: Contract) -> bool:
+    """Tell whether there may be several of what a network reads in one frame."""
+    specs = (*contract.inputs, *contract.outputs)
+    return contract.crop.kind != "frame" and all(spec.shape[0] == 1 for spec in specs)
 
 
 def _check_rules(

@@ -65,7 +65,7 @@ class BrightnessEngine(NullEngine):
         super().__init__(contract)
         self._contract = contract
 
-    def run(self) -> None:
+    def run(self, count: int = 1) -> None:
         spec = self._contract.inputs[0]
         bright = float(spec.to_real(self.inputs[0]).mean())
         real: NDArray[Any] = np.zeros(self._contract.outputs[0].shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,14 +124,17 @@ class Scripted:
         self._look("detect", spent)
         return list(self.faces)
 
-    def mask(self, frame: Frame, face: Detection, spent: Spent) -> MaskState:
-        time.sleep(self.mask_s)
-        self._look("mask", spent)
-        return MaskState(self.state, 0.9)
+    def mask(self, frame: Frame, faces: Sequence[Detection], spent: Spent) -> list[MaskState]:
+        time.sleep(self.mask_s * len(faces))
+        self._look("mask", spent, len(faces))
+        return [MaskState(self.state, 0.9)] * len(faces)
 
-    def reconstruct(self, frame: Frame, face: Detection, spent: Spent) -> Painting | None:
-        self._look("reconstruct", spent)
-        return Painting(np.full((2, 2, 3), 7, np.uint8), np.zeros((2, 2), np.uint8), np.eye(2, 3))
+    def reconstruct(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> list[Painting | None]:
+        self._look("reconstruct", spent, len(faces))
+        covered = np.zeros((2, 2), np.uint8)
+        return [Painting(np.full((2, 2, 3), 7, np.uint8), covered, np.eye(2, 3)) for _ in faces]
 
     def repaint(
         self, frame: Frame, face: Detection, painting: Painting, spent: Spent
@@ -140,43 +143,49 @@ class Scripted:
         return painting
 
     def embed(
-        self, frame: Frame, face: Detection, spent: Spent, *, covered: bool
-    ) -> NDArray[np.float32]:
-        self._look("identify", spent)
-        self.routes.append(covered)
-        return self.embedding
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent, *, covered: Sequence[bool]
+    ) -> list[NDArray[np.float32]]:
+        self._look("identify", spent, len(faces))
+        self.routes += covered
+        return [self.embedding] * len(faces)
 
     def match(
         self, embedding: NDArray[np.float32], spent: Spent, *, covered: bool
     ) -> Identity | None:
         return Identity(self.person, 0.5, reconstructed=False)
 
-    def emotion(self, frame: Frame, face: Detection, spent: Spent) -> Emotion:
-        self._look("emotion", spent)
-        return Emotion(self.feeling, 0.8)
+    def emotion(self, frame: Frame, faces: Sequence[Detection], spent: Spent) -> list[Emotion]:
+        self._look("emotion", spent, len(faces))
+        return [Emotion(self.feeling, 0.8)] * len(faces)
 
-    def gender(self, frame: Frame, face: Detection, spent: Spent) -> Gender | None:
-        return None
+    def gender(
+        self, frame: Frame, faces: Sequence[Detection], spent: Spent
+    ) -> Sequence[Gender | None]:
+        return [None] * len(faces)
 
-    def landmarks(self, frame: Frame, face: Detection, spent: Spent) -> None:
-        return None
+    def landmarks(self, frame: Frame, faces: Sequence[Detection], spent: Spent) -> list[None]:
+        return [None] * len(faces)
 
     def look(
         self,
         frame: Frame,
-        face: Detection,
+        faces: Sequence[Detection],
         spent: Spent,
         *,
         emotion: bool = True,
         reconstruct: bool = True,
-    ) -> FaceResult:
-        return FaceResult(
-            face,
-            self.mask(frame, face, spent),
-            self.reconstruct(frame, face, spent) if reconstruct else None,
-            emotion=self.emotion(frame, face, spent) if emotion else None,
+    ) -> tuple[FaceResult, ...]:
+        none = [None] * len(faces)
+        masks = self.mask(frame, faces, spent)
+        paintings = self.reconstruct(frame, faces, spent) if reconstruct else none
+        emotions = self.emotion(frame, faces, spent) if emotion else none
+        return tuple(
+            FaceResult(face, mask, painting, emotion=feeling)
+            for face, mask, painting, feeling in zip(faces, masks, paintings, emotions, strict=True)
         )
 
-    def _look(self, stage: str, spent: Spent) -> None:
-        self.looks[stage] += 1
-        spent[stage] += StageTime(runs=1)
+    def _look(self, stage: str, spent: Spent, faces: int = 1) -> None:
+        if not faces:
+            return
+        self.looks[stage] += faces
+        spent[stage] += StageTime(runs=faces)

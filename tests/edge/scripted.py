@@ -23,7 +23,7 @@ class ScriptedEngine(NullEngine):
         for spec, array, value in zip(contract.outputs, self.outputs, values, strict=False):
             array[:] = stored(spec.scale, spec.zero_point, value).reshape(spec.shape)
 
-    def run(self) -> None:
+    def run(self, count: int = 1) -> None:
         """Count."""
         self.runs += 1
 

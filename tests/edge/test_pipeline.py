@@ -224,15 +224,19 @@ def test_stage_by_stage_is_the_same_as_at_once(
     with Pipeline(bundle, gallery=gallery) as pipeline:
         at_once = pipeline.run(frame)
         spent = pipeline.unspent()
-        for face, whole in zip(pipeline.detect(frame, spent), at_once.faces, strict=True):
-            np.testing.assert_array_equal(face.box_xywh, whole.detection.box_xywh)
-            assert pipeline.mask(frame, face, spent) == whole.mask
-            painting = pipeline.reconstruct(frame, face, spent)
+        faces = pipeline.detect(frame, spent)
+        masks = pipeline.mask(frame, faces, spent)
+        paintings = pipeline.reconstruct(frame, faces, spent)
+        embeddings = pipeline.embed(frame, faces, spent, covered=[True, True])
+        emotions = pipeline.emotion(frame, faces, spent)
+        assert len(faces) == len(at_once.faces) == 2
+        for i, whole in enumerate(at_once.faces):
+            np.testing.assert_array_equal(faces[i].box_xywh, whole.detection.box_xywh)
+            painting = paintings[i]
             assert painting is not None and whole.painting is not None
             np.testing.assert_array_equal(painting.image_bgr, whole.painting.image_bgr)
-            embedding = pipeline.embed(frame, face, spent, covered=True)
-            assert pipeline.match(embedding, spent, covered=True) == whole.identity
-            assert pipeline.emotion(frame, face, spent) == whole.emotion
+            assert masks[i] == whole.mask and emotions[i] == whole.emotion
+            assert pipeline.match(embeddings[i], spent, covered=True) == whole.identity
     assert {name: time.runs for name, time in spent.items()} == {
         name: time.runs for name, time in at_once.stage_ns.items()
     }
@@ -243,8 +247,8 @@ def test_two_stages_can_be_left_out(monkeypatch: pytest.MonkeyPatch, bundle: Bun
     frame = make_frame(320, 320)
     with Pipeline(bundle) as pipeline:
         spent = pipeline.unspent()
-        (face,) = pipeline.detect(frame, spent)
-        result = pipeline.look(frame, face, spent, emotion=False, reconstruct=False)
+        faces = pipeline.detect(frame, spent)
+        (result,) = pipeline.look(frame, faces, spent, emotion=False, reconstruct=False)
     assert result.emotion is None and result.painting is None
     runs = engines.runs()
     assert (runs["emotion"], runs["map"], runs["edit"]) == (0, 0, 0)
@@ -265,12 +269,12 @@ def test_a_painting_moves_with_its_face(monkeypatch: pytest.MonkeyPatch, bundle:
     with Pipeline(bundle) as pipeline:
         spent = pipeline.unspent()
         (face,) = pipeline.detect(frame, spent)
-        painting = pipeline.reconstruct(frame, face, spent)
+        (painting,) = pipeline.reconstruct(frame, [face], spent)
         assert painting is not None
         same = pipeline.repaint(frame, face, painting, spent)
         moved = dataclasses.replace(face, points_5x2=face.points_5x2 + np.float32(8))
         again = pipeline.repaint(later, moved, painting, spent)
-        seen = pipeline.reconstruct(later, moved, spent)
+        (seen,) = pipeline.reconstruct(later, [moved], spent)
     assert same is not None and again is not None and seen is not None
     np.testing.assert_array_equal(same.image_bgr, painting.image_bgr)
     np.testing.assert_array_equal(again.matrix, seen.matrix)
@@ -289,5 +293,5 @@ def test_a_bundle_without_painters_paints_nothing(
     with Pipeline(bundle) as pipeline:
         pipeline.warm_up()
         spent = pipeline.unspent()
-        (face,) = pipeline.detect(make_frame(320, 320), spent)
-        assert pipeline.reconstruct(make_frame(320, 320), face, spent) is None
+        faces = pipeline.detect(make_frame(320, 320), spent)
+        assert pipeline.reconstruct(make_frame(320, 320), faces, spent) == [None]

@@ -49,7 +49,7 @@ def test_landmarks_come_back_in_pixels_of_the_frame(kind: str, seed: int) -> Non
     stage = LandmarksStage(ScriptedEngine(contract), contract)
     frame = make_frame()
     stage.prepare(frame, FACE)
-    inverse = cv2.invertAffineTransform(stage.matrix)
+    inverse = cv2.invertAffineTransform(stage.matrices[0])
     wanted = np.random.default_rng(seed).uniform(0, 112, (68, 2))
     true = transform_points(inverse, wanted - 0.5)
     found = LandmarksStage(ScriptedEngine(contract, wanted / 112), contract)(frame, FACE)

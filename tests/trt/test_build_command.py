@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -72,6 +73,36 @@ def _json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.parametrize(
+    ("asked", "batch"), [([], 4), (["--batch", "2"], 2), (["--batch", "1"], 1)]
+)
+def test_faces_at_once_are_asked_for_and_told(
+    board: Play, bundle: Path, capsys: pytest.CaptureFixture[str], asked: list[str], batch: int
+) -> None:
+    with board():
+        assert main(["build", str(bundle), "--json", *asked]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["engines"]
+        assert row["batch"] == batch
+        assert main(["build", str(bundle), "--force", *asked]) == 0
+        assert (f"{batch} faces at once" in capsys.readouterr().out) == (batch > 1)
+        with open_engine(Bundle.open(bundle).artefact("mask", precision="int8"),
+                         engine="tensorrt") as engine:  # fmt: skip
+            assert engine.batch == batch
+
+
+def test_a_network_of_the_whole_frame_takes_one(
+    board: Play, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = Path(shutil.copytree(bundle, tmp_path / "frames"))
+    manifest = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
+    for artefact in manifest["networks"]["mask"]["artefacts"]:
+        artefact["contract"]["crop"] = {"kind": "frame"}
+    (bundle / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with board():
+        assert main(["build", str(bundle), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["engines"][0]["batch"] == 1
+
+
 def test_what_is_built_runs_and_is_up_to_date(
     board: Play, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +118,8 @@ def test_what_is_built_runs_and_is_up_to_date(
             for one in (engine, other):
                 one.inputs[0][:] = 5
                 one.run()
-            assert np.abs(engine.outputs[0] - other.outputs[0]).max() < 1e-6
+            assert engine.batch == 4
+            assert np.abs(engine.outputs[0][:1] - other.outputs[0]).max() < 1e-6
 
 
 @pytest.mark.usefixtures("quick")

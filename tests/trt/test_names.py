@@ -17,12 +17,12 @@ import pytest
 from tests.trt.collect_names import RELEASES, names_of
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Those that are handed the module, by the name that it has in all of them.
+#: Those that are handed the module, or a builder of its, by the name that it has in all of them.
 FILES = [
     file
     for folder in ("edge/engines", "export/toolchains")
     for file in sorted((ROOT / folder).rglob("*.py"))
-    if {"trt", "tensorrt"}
+    if {"trt", "tensorrt", "builder"}
     & {
         word
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -40,6 +40,7 @@ OBJECTS = {
     "layer": "ILayer",
     "network": "INetworkDefinition",
     "parser": "OnnxParser",
+    "profile": "IOptimizationProfile",
     "runtime": "Runtime",
     "timing_cache": "ITimingCache",
 }
@@ -48,14 +49,20 @@ _EIGHT, _FROM_10, _UP_TO_10 = RELEASES[:2], RELEASES[2:], RELEASES[:6]
 PARTLY: Mapping[str, tuple[str, ...]] = {
     "BuilderFlag.FP16": _UP_TO_10,
     "BuilderFlag.INT8": _UP_TO_10,
+    "ExecutionContextAllocationStrategy": _FROM_10,
+    "ExecutionContextAllocationStrategy.USER_MANAGED": _FROM_10,
     "ICudaEngine.binding_is_input": _EIGHT,
     "ICudaEngine.get_binding_dtype": _EIGHT,
     "ICudaEngine.get_binding_index": _EIGHT,
     "ICudaEngine.get_binding_name": _EIGHT,
     "ICudaEngine.get_binding_shape": _EIGHT,
+    "ICudaEngine.device_memory_size_v2": _FROM_10,
+    "ICudaEngine.get_profile_shape": _EIGHT,
     "ICudaEngine.num_bindings": _EIGHT,
     "IBuilderConfig.progress_monitor": _FROM_10,
     "IExecutionContext.execute_async_v2": _EIGHT,
+    "IExecutionContext.set_binding_shape": _EIGHT,
+    "IExecutionContext.set_device_memory": _FROM_10,
     "IProgressMonitor": _FROM_10,
     "NetworkDefinitionCreationFlag.EXPLICIT_BATCH": _UP_TO_10,
     "NetworkDefinitionCreationFlag.STRONGLY_TYPED": _FROM_10,

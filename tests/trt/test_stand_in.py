@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 pytest.importorskip("onnx", reason="needs onnx: pip install -e .[test]")
 pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install -e .[test]")
 
+from tests.trt.bare import Bare, plan_of
 from tests.trt.collect_names import RELEASES, names_of
 from tests.trt.nets import network
 from tests.trt.play import play
@@ -30,52 +30,6 @@ class Play(Protocol):
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
     yield lambda **settings: play(monkeypatch, tmp_path, **settings)
-
-
-class Bare:
-    """An engine woken by hand, with a place for each tensor."""
-
-    def __init__(self) -> None:
-        import pycuda.driver as cuda
-        import tensorrt as trt
-
-        cuda.init()
-        self.cuda, self.trt = cuda, trt
-        self.held = cuda.Device(0).retain_primary_context()
-        self.held.push()
-        self.logger = trt.Logger()
-        self.runtime = trt.Runtime(self.logger)
-        self.engine = self.runtime.deserialize_cuda_engine(_plan(trt, self.logger))
-        self.context = self.engine.create_execution_context()
-        self.stream = cuda.Stream()
-        self.host = cuda.pagelocked_empty((1, 16, 16, 3), np.int8)
-        self.host[:] = 7
-        self.out = cuda.pagelocked_empty((1, 3), np.float32)
-        self.out[:] = -1
-        self.places = [cuda.mem_alloc(self.host.nbytes), cuda.mem_alloc(self.out.nbytes)]
-        for name, place in zip(("args_0", "output_0"), self.places, strict=True):
-            self.context.set_tensor_address(name, int(place))
-
-    def run(self) -> None:
-        self.cuda.memcpy_htod_async(self.places[0], self.host, self.stream)
-        self.context.execute_async_v3(self.stream.handle)
-        self.cuda.memcpy_dtoh_async(self.out, self.places[1], self.stream)
-
-    def close(self) -> None:
-        for name in ("context", "engine", "runtime", "host", "out", "places", "stream"):
-            if hasattr(self, name):
-                delattr(self, name)
-        gc.collect()
-        self.held.detach()
-
-
-def _plan(trt: Any, logger: Any) -> bytes:
-    builder = trt.Builder(logger)
-    built = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
-    assert trt.OnnxParser(built, logger).parse(network("int8"))
-    config = builder.create_builder_config()
-    config.set_flag(trt.BuilderFlag.INT8)
-    return bytes(builder.build_serialized_network(built, config))
 
 
 def test_who_keeps_the_rules_is_left_alone(board: Play) -> None:
@@ -207,7 +161,7 @@ def test_a_damaged_engine_is_a_segmentation_fault(board: Play, damage: str) -> N
         import tensorrt as trt
         from standin import SegmentationFault
 
-        plan = bytearray(_plan(trt, trt.Logger()))
+        plan = bytearray(plan_of(trt, trt.Logger()))
         plan[-9] ^= 1
         with pytest.raises(SegmentationFault):
             trt.Runtime(trt.Logger()).deserialize_cuda_engine(
@@ -221,7 +175,7 @@ def test_without_a_device_a_builder_is_refused_and_an_engine_is_a_segmentation_f
     with board():
         import tensorrt as trt
 
-        plan = _plan(trt, trt.Logger())
+        plan = plan_of(trt, trt.Logger())
     with board(gpu=""):
         import tensorrt as trt
         from standin import SegmentationFault
@@ -237,7 +191,7 @@ def test_an_engine_of_another_place_is_refused(board: Play, other: dict[str, str
     with board():
         import tensorrt as trt
 
-        plan = _plan(trt, trt.Logger())
+        plan = plan_of(trt, trt.Logger())
     with board(**other):
         import tensorrt as trt
 

@@ -145,6 +145,7 @@ def _built(folder: Path, options: Options) -> Built:
         timing=_read(folder / "timing", _MAX_TIMING_BYTES),
         layers=from_json(done["layers"]),
         dla=None if dla is None else DlaShare(int(dla["layers"]), tuple(map(str, dla["fallen"]))),
+        batch=int(done["batch"]),
         seconds=float(done["seconds"]),
         workspace_mib=options.workspace_mib,
         warnings=tuple(str(text) for text in done["warnings"][:_MAX_WARNINGS]),

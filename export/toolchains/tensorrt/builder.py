@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.errors import UnavailableError
+from export.toolchains.tensorrt.batch import open_batch
 from export.toolchains.tensorrt.built import Built, DlaShare
 from export.toolchains.tensorrt.generation import Generation, generation_of
 from export.toolchains.tensorrt.layers import PlanLayer, read_layers
@@ -29,11 +30,13 @@ class Options:
         workspace_mib: the builder's memory pool.
         dla: number of the deep-learning accelerator; None for the GPU. Layers that it does not
             take fall back to the GPU.
+        batch: faces at once, if every layer allows it. The accelerator takes one.
     """
 
     precision: str
     workspace_mib: int
     dla: int | None = None
+    batch: int = 1
 
 
 def build_here(
@@ -70,6 +73,7 @@ def build_here(
         raise not_read(trt, parser, log, where=where)
     config = _configured(trt, builder, generation, options, say)
     _set_timing(config, timing)
+    batch = _open_batch(builder, network, config, options, log)
     dla = None if options.dla is None else _dla_share(config, network)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
@@ -80,6 +84,7 @@ def build_here(
         timing=_timing_of(config),
         layers=_layers(trt, log, network, content, where),
         dla=dla,
+        batch=batch,
         seconds=time.monotonic() - begun,
         workspace_mib=options.workspace_mib,
         warnings=tuple(log.warnings),
@@ -153,6 +158,18 @@ def _monitor(trt: Any, say: Callable[[str], None]) -> Any:
             return True
 
     return Monitor()
+
+
+def _open_batch(builder: Any, network: Any, config: Any, options: Options, log: Any) -> int:
+    """Return how many faces the engine will take."""
+    if options.dla is not None:
+        # "DLA does not support dynamic dimensions": TensorRT, "Working with DLA".
+        return 1
+    said = len(log.errors)
+    batch = open_batch(builder, network, config, options.batch)
+    # A layer that does not allow it is no error.
+    del log.errors[said:]
+    return batch
 
 
 def _set_timing(config: Any, timing: bytes) -> None:

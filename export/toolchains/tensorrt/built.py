@@ -44,6 +44,7 @@ class Built:
         timing: the builder's timing cache, with what it measured now.
         layers: kernels, in the order of execution.
         dla: None where the GPU computes all of it.
+        batch: faces that it takes at once.
         seconds: that it took.
         workspace_mib: that the builder could try kernels in.
         warnings: of TensorRT, a few.
@@ -53,6 +54,7 @@ class Built:
     timing: bytes
     layers: tuple[PlanLayer, ...]
     dla: DlaShare | None
+    batch: int
     seconds: float
     workspace_mib: int
     warnings: tuple[str, ...]

@@ -54,6 +54,7 @@ def _build(folder: Path) -> dict[str, object]:
     return {
         "layers": [layer.to_json() for layer in built.layers],
         "dla": None if built.dla is None else built.dla.to_json(),
+        "batch": built.batch,
         "seconds": built.seconds,
         "warnings": list(built.warnings),
     }

@@ -9,7 +9,10 @@ import numpy as np
 
 from standin import setting
 
-__all__ = ["Fault", "Node", "OnnxFile", "is_read", "read"]
+__all__ = ["Fault", "Node", "OnnxFile", "Shape", "is_read", "read", "resized", "shapes_of"]
+
+#: -1 for a size that is open; None where the operators do not fit together.
+Shape = tuple[int, ...] | None
 
 #: Read by no release: onnx-tensorrt, docs/operators.md.
 _UNREAD = frozenset(
@@ -78,7 +81,7 @@ def read(content: bytes) -> OnnxFile | list[Fault]:
     }
     stored = {tensor.name for tensor in model.graph.initializer}
     tensors = [
-        (v.name, is_input, dtypes[v.name], tuple(d.dim_value for d in v.type.tensor_type.shape.dim))
+        (v.name, is_input, dtypes[v.name], _sizes(v))
         for is_input, values in ((True, model.graph.input), (False, model.graph.output))
         for v in values
         if v.name not in stored
@@ -125,6 +128,47 @@ def _fault(model: Any, index: int, node: Any) -> Fault | None:
                 node.op_type,
             )  # fmt: skip
     return None
+
+
+def resized(content: bytes, sizes: dict[str, tuple[int, ...]]) -> bytes:
+    """Return the file with other sizes of inputs, and those that follow for its outputs."""
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    for value in model.graph.input:
+        for dim, size in zip(value.type.tensor_type.shape.dim, sizes.get(value.name, ()),
+                             strict=False):  # fmt: skip
+            if size < 0:
+                dim.dim_param = "N"
+            else:
+                dim.dim_value = size
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+    typed = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    found: bytes = typed.SerializeToString()
+    return found
+
+
+def shapes_of(content: bytes, sizes: dict[str, tuple[int, ...]]) -> dict[str, Shape]:
+    """Return the shape of every value, for some sizes of the inputs."""
+    import onnx
+
+    try:
+        graph = onnx.load_model_from_string(resized(content, sizes)).graph
+    except onnx.shape_inference.InferenceError:
+        graph = onnx.load_model_from_string(content).graph
+        given = [value.name for value in graph.input]
+        names = {name for node in graph.node for name in node.output}
+        return dict.fromkeys(names) | {name: sizes.get(name, ()) for name in given}
+    values = (*graph.input, *graph.output, *graph.value_info)
+    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    return shapes | {value.name: _sizes(value) for value in values}
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    dims = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.HasField("dim_value") else -1 for d in dims)
 
 
 def _dtype(onnx: Any, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import signal
 import time
@@ -11,139 +12,16 @@ from typing import Any
 
 from standin import setting, violate
 from standin.gpu import GPU
-from standin.onnx_file import OnnxFile
+from standin.onnx_file import OnnxFile, resized, shapes_of
 from standin.release import VERSION, as_released, later
+from standin.trt_config import IBuilderConfig, IHostMemory, IOptimizationProfile, dla_cores
 from standin.trt_network import ENUMS, INetworkDefinition, need_logger, same_type, say
 
-__all__ = ["MAGIC", "Builder", "IBuilderConfig", "IHostMemory", "IProgressMonitor", "ITimingCache"]
+__all__ = ["MAGIC", "Builder"]
 
 MAGIC = b"ftrt"
-_TIMING = b"timing of "
 #: As ONNX nodes are fused: each of these with what follows it.
 _FUSED = ("Relu", "Clip", "Add")
-
-
-class IHostMemory(bytes):
-    """Bytes that TensorRT made."""
-
-    @property
-    def nbytes(self) -> int:
-        return len(self)
-
-    @property
-    def dtype(self) -> Any:
-        return ENUMS["DataType"].INT8
-
-
-@as_released
-class ITimingCache:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def serialize(self) -> IHostMemory:
-        return IHostMemory(self._content or _TIMING + _place().encode())
-
-
-class IProgressMonitor:
-    """A base to derive from, from release 10 on."""
-
-    def __init__(self) -> None:
-        self._base_made = True
-
-
-@as_released
-class IBuilderConfig:
-    def __init__(self, logger: Any) -> None:
-        self._logger, self._pools, self._flags = logger, dict[int, int](), set[int]()
-        self._timing: Any = None
-        self._verbosity = ENUMS["ProfilingVerbosity"].LAYER_NAMES_ONLY
-        self._device, self._core, self._monitor = ENUMS["DeviceType"].GPU, -1, None
-
-    def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
-        same_type(pool, "MemoryPoolType", "set_memory_pool_limit")
-        if pool_size <= 0:
-            violate("set_memory_pool_limit: a pool of nothing")
-        self._pools[int(pool)] = pool_size
-
-    def get_memory_pool_limit(self, pool: Any) -> int:
-        return self._pools.get(int(pool), 1 << 40)
-
-    def set_flag(self, flag: Any) -> None:
-        same_type(flag, "BuilderFlag", "set_flag")
-        self._flags.add(int(flag))
-
-    def clear_flag(self, flag: Any) -> None:
-        self._flags.discard(int(flag))
-
-    def get_flag(self, flag: Any) -> bool:
-        return int(flag) in self._flags
-
-    def _has(self, name: str) -> bool:
-        flag = getattr(ENUMS["BuilderFlag"], name, None)
-        return flag is not None and int(flag) in self._flags
-
-    @property
-    def profiling_verbosity(self) -> Any:
-        return self._verbosity
-
-    @profiling_verbosity.setter
-    def profiling_verbosity(self, value: Any) -> None:
-        same_type(value, "ProfilingVerbosity", "profiling_verbosity")
-        self._verbosity = value
-
-    @property
-    def default_device_type(self) -> Any:
-        return self._device
-
-    @default_device_type.setter
-    def default_device_type(self, value: Any) -> None:
-        same_type(value, "DeviceType", "default_device_type")
-        self._device = value
-
-    @property
-    def DLA_core(self) -> int:
-        return self._core
-
-    @DLA_core.setter
-    def DLA_core(self, value: int) -> None:
-        if not 0 <= value < _dla_cores():
-            violate(f"DLA_core: there is no core {value}")
-        self._core = value
-
-    def can_run_on_DLA(self, layer: Any) -> bool:
-        same_type(layer, "ILayer", "can_run_on_DLA")
-        if self._core < 0:
-            violate("can_run_on_DLA: no core was chosen")
-        return layer.type.name in ("CONVOLUTION", "ACTIVATION", "ELEMENTWISE", "QUANTIZE")
-
-    @property
-    def progress_monitor(self) -> Any:
-        return self._monitor
-
-    @progress_monitor.setter
-    def progress_monitor(self, value: Any) -> None:
-        if not getattr(value, "_base_made", False):
-            raise TypeError("IProgressMonitor.__init__() must be called when overriding __init__")
-        self._monitor = value
-
-    def create_timing_cache(self, serialized_timing_cache: bytes) -> Any:
-        content = bytes(serialized_timing_cache)
-        if content and not content.startswith(_TIMING):
-            say(self._logger, "ERROR", "Internal error: failed to deserialize the timing cache")
-            return None
-        return ITimingCache(content)
-
-    def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
-        same_type(cache, "ITimingCache", "set_timing_cache")
-        foreign = cache._content and cache._content != _TIMING + _place().encode()
-        if foreign and not ignore_mismatch:
-            say(self._logger, "WARNING", "The timing cache will not be used: CUDA device differs")
-            return False
-        self._timing = cache
-        return True
-
-    def get_timing_cache(self) -> Any:
-        return self._timing
 
 
 @as_released
@@ -158,10 +36,13 @@ class Builder:
 
     @property
     def num_DLA_cores(self) -> int:
-        return _dla_cores()
+        return dla_cores()
 
     def create_network(self, flags: int = 0) -> Any:
         return INetworkDefinition(flags)
+
+    def create_optimization_profile(self) -> Any:
+        return IOptimizationProfile()
 
     def create_builder_config(self) -> Any:
         return IBuilderConfig(self._logger)
@@ -177,7 +58,7 @@ class Builder:
             say(self._logger, "ERROR", problem)
             return None
         _progress(config)
-        return IHostMemory(_plan(network._file, config))
+        return IHostMemory(_plan(network, config))
 
     def _problem(self, network: Any, config: Any) -> str:
         """Return why TensorRT would not build this, in its words."""
@@ -197,12 +78,46 @@ class Builder:
             )
         if config._device == ENUMS["DeviceType"].DLA and not config._has("GPU_FALLBACK"):
             return "Error Code 9: default DLA is enabled but layer is not supported on DLA"
+        if problem := _shape_problem(network, config):
+            return problem
         workspace = int(setting("WORKSPACE_MIB", "1")) << 20
         if config.get_memory_pool_limit(ENUMS["MemoryPoolType"].WORKSPACE) < workspace:
             node = network._file.nodes[0].name
             text = f"Could not find any implementation for node {node}."
             return f"Error Code 10: Internal Error ({text})"
         return ""
+
+
+def _shape_problem(network: Any, config: Any) -> str:
+    """Return what is wrong with sizes that are open, and with their profile, in its words."""
+    file = network._file
+    given = {t[0]: network._shapes()[t[0]] for t in file.tensors if t[1]}
+    is_open = {name: shape for name, shape in given.items() if -1 in shape}
+    if None in network._shapes().values():
+        return "Error Code 4: Internal Error (shape inference failed)"
+    if not is_open:
+        return ""
+    if not config._profiles:
+        return (
+            "Error Code 4: API Usage Error (Network has dynamic or shape inputs, but no "
+            "optimization profile has been defined.)"
+        )
+    ranges = config._profiles[0]._ranges
+    for name, shape in is_open.items():
+        if name not in ranges:
+            return f"Error Code 4: Internal Error ({name}: dynamic input is missing dimensions)"
+        for sizes in ranges[name]:
+            if any(wanted not in (-1, size) for wanted, size in zip(shape, sizes, strict=True)):
+                return f"Error Code 4: Internal Error ({name}: profile does not match {shape})"
+    least, _, most = zip(*(ranges[name] for name in is_open), strict=True)
+    if config._device == ENUMS["DeviceType"].DLA and least != most:
+        return "Error Code 9: DLA does not support dynamic dimensions"
+    greatest = given | {name: ranges[name][2] for name in is_open}
+    sizes = shapes_of(file.content, greatest)
+    reshaped = ((sizes[n.inputs[0]], sizes[n.outputs[0]]) for n in file.nodes if n.op == "Reshape")
+    if None in sizes.values() or any(math.prod(a or ()) != math.prod(b or ()) for a, b in reshaped):
+        return "Error Code 4: Internal Error (kMAX dimensions in profile 0: volume mismatch)"
+    return ""
 
 
 def _misbehave() -> None:
@@ -214,14 +129,6 @@ def _misbehave() -> None:
         time.sleep(600)
     elif how == "exit":
         os._exit(0)
-
-
-def _dla_cores() -> int:
-    return int(setting("DLA", "0"))
-
-
-def _place() -> str:
-    return f"{GPU.name} {GPU.compute} TensorRT {VERSION}"
 
 
 def _progress(config: Any) -> None:
@@ -238,16 +145,19 @@ def _progress(config: Any) -> None:
     monitor.phase_finish("Building Engine")
 
 
-def _plan(file: OnnxFile, config: Any) -> bytes:
+def _plan(network: Any, config: Any) -> bytes:
+    file: OnnxFile = network._file
+    content = resized(file.content, network._sizes) if network._sizes else file.content
     detailed = config._verbosity == ENUMS["ProfilingVerbosity"].DETAILED
     header = {
         "version": VERSION,
         "compute": list(GPU.compute),
         "layers": _layers(file, detailed),
         "dla": config._core,
+        "profile": config._profiles[0]._ranges if config._profiles else {},
     }
     packed = json.dumps(header).encode()
-    body = len(packed).to_bytes(4, "little") + packed + file.content
+    body = len(packed).to_bytes(4, "little") + packed + content
     return MAGIC + hashlib.sha256(body).digest() + body
 
 

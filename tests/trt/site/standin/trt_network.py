@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from standin import violate
-from standin.onnx_file import Fault, Node, OnnxFile, is_read, read
+from standin.onnx_file import Fault, Node, OnnxFile, Shape, is_read, read, shapes_of
 from standin.release import as_released, enumerations, later
 
 __all__ = [
@@ -36,10 +36,20 @@ def same_type(value: object, kind: str, what: str) -> None:
         raise TypeError(f"{what}(): incompatible function arguments; wanted {kind}, got {value!r}")
 
 
+class InvalidDims:
+    """The shape of what TensorRT found not to fit together: its length is -1."""
+
+    def __len__(self) -> int:
+        raise ValueError("__len__() should return >= 0")
+
+    def __iter__(self) -> Any:
+        raise ValueError("__len__() should return >= 0")
+
+
 @as_released
 class ITensor:
-    def __init__(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-        self._facts = name, dtype, shape
+    def __init__(self, network: Any, name: str, dtype: str) -> None:
+        self._network, self._facts = network, (name, dtype)
 
     @property
     def name(self) -> str:
@@ -50,14 +60,19 @@ class ITensor:
         return getattr(ENUMS["DataType"], DTYPES[self._facts[1] or "float32"])
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self._facts[2]
+    def shape(self) -> Any:
+        shape = self._network._shapes().get(self.name, ())
+        return InvalidDims() if shape is None else shape
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        self._network._resize(self.name, tuple(map(int, value)))
 
 
 @as_released
 class ILayer:
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, network: Any, node: Node) -> None:
+        self._network, self._node = network, node
 
     @property
     def name(self) -> str:
@@ -79,14 +94,20 @@ class ILayer:
     def num_inputs(self) -> int:
         return len(self._node.inputs)
 
+    def get_input(self, index: int) -> Any:
+        name = self._node.inputs[index]
+        return ITensor(self._network, name, "") if name else None
+
     def get_output(self, index: int) -> Any:
-        return ITensor(self._node.outputs[index], self._node.dtype, ())
+        return ITensor(self._network, self._node.outputs[index], self._node.dtype)
 
 
 @as_released
 class INetworkDefinition:
     def __init__(self, flags: int) -> None:
         self._flags, self._file = flags, None
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._found: dict[str, Shape] | None = None
         known = ENUMS["NetworkDefinitionCreationFlag"]
         bits = sum(1 << int(m) for n in vars(known) if isinstance(m := getattr(known, n), known))
         if flags & ~bits:
@@ -95,6 +116,22 @@ class INetworkDefinition:
             violate("create_network: without EXPLICIT_BATCH the parser of TensorRT 8 reads nothing")
 
     _file: OnnxFile | None
+
+    def _resize(self, name: str, shape: tuple[int, ...]) -> None:
+        known = {tensor[0]: tensor[3] for tensor in self._file.tensors if tensor[1]} if (
+            self._file
+        ) else {}  # fmt: skip
+        if name not in known or len(known[name]) != len(shape):
+            violate(f"ITensor.shape: {name} is no input of {len(shape)} dimensions")
+        self._sizes[name] = shape
+        self._found = None
+
+    def _shapes(self) -> dict[str, Shape]:
+        assert self._file is not None
+        if self._found is None:
+            given = {t[0]: t[3] for t in self._file.tensors if t[1]}
+            self._found = shapes_of(self._file.content, given | self._sizes)
+        return self._found
 
     def _is_strong(self) -> bool:
         if later(11):
@@ -108,7 +145,7 @@ class INetworkDefinition:
 
     def get_layer(self, index: int) -> Any:
         assert self._file is not None
-        return ILayer(self._file.nodes[index])
+        return ILayer(self, self._file.nodes[index])
 
     @property
     def num_inputs(self) -> int:
@@ -126,9 +163,7 @@ class INetworkDefinition:
 
     def _ends(self, wanted: bool) -> list[Any]:
         tensors = self._file.tensors if self._file else ()
-        return [
-            ITensor(name, dtype, shape) for name, is_in, dtype, shape in tensors if is_in == wanted
-        ]
+        return [ITensor(self, name, dtype) for name, is_in, dtype, _ in tensors if is_in == wanted]
 
 
 @as_released

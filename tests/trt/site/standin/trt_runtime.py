@@ -5,33 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import weakref
-from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from standin import SegmentationFault, violate
 from standin.gpu import GPU
 from standin.onnx_file import read
 from standin.release import VERSION, as_released, later
-from standin.trt_builder import MAGIC, IHostMemory
+from standin.trt_builder import MAGIC
+from standin.trt_config import IHostMemory
+from standin.trt_context import SCRATCH, Core, IExecutionContext
 from standin.trt_network import DTYPES, ENUMS, need_logger, same_type, say
 
-__all__ = ["EngineInspector", "ICudaEngine", "IExecutionContext", "Runtime"]
+__all__ = ["EngineInspector", "ICudaEngine", "Runtime"]
 
 _DIGEST = 32
-
-
-@dataclass(eq=False)
-class _Core:
-    """What lives in C++: the network, and whether its parts were freed."""
-
-    session: Any
-    tensors: tuple[tuple[str, bool, str, tuple[int, ...]], ...]
-    header: dict[str, Any]
-    plan: bytes
-    engine_freed: bool = False
-    contexts: set[int] = field(default_factory=set)
 
 
 @as_released
@@ -80,7 +67,7 @@ class Runtime:
             violate("a runtime was freed before its engine", raising=False)
 
 
-def _core(content: bytes, header: dict[str, Any], plan: bytes) -> _Core:
+def _core(content: bytes, header: dict[str, Any], plan: bytes) -> Core:
     import onnxruntime
 
     file = read(content)
@@ -89,12 +76,12 @@ def _core(content: bytes, header: dict[str, Any], plan: bytes) -> _Core:
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return _Core(session, file.tensors, header, plan)
+    return Core(session, file.tensors, header, plan)
 
 
 @as_released
 class ICudaEngine:
-    def __init__(self, core: _Core, logger: Any) -> None:
+    def __init__(self, core: Core, logger: Any) -> None:
         self._core, self._logger = core, logger
 
     def __del__(self) -> None:
@@ -123,11 +110,21 @@ class ICudaEngine:
 
     @property
     def device_memory_size(self) -> int:
-        return 1 << 20
+        return SCRATCH
 
     @property
     def device_memory_size_v2(self) -> int:
-        return 1 << 20
+        return SCRATCH
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[tuple[int, ...]]:
+        _, is_input, _, shape = self._tensor(name)
+        if not is_input or profile_index != 0:
+            violate(f"profile {profile_index} has no shape of {name}")
+        found = self._core.header["profile"].get(name, [shape] * 3)
+        return [tuple(sizes) for sizes in found]
+
+    def get_profile_shape(self, profile_index: int, binding: int) -> list[tuple[int, ...]]:
+        return self.get_tensor_profile_shape(self._core.tensors[binding][0], profile_index)
 
     @property
     def num_bindings(self) -> int:
@@ -166,7 +163,10 @@ class ICudaEngine:
         return IHostMemory(self._core.plan)
 
     def create_execution_context(self, strategy: Any = None) -> Any:
-        return IExecutionContext(self._core, self._logger)
+        if strategy is not None:
+            same_type(strategy, "ExecutionContextAllocationStrategy", "create_execution_context")
+        lent = strategy is not None and strategy.name == "USER_MANAGED"
+        return IExecutionContext(self._core, self._logger, lent)
 
     def create_engine_inspector(self) -> Any:
         return EngineInspector(self._core)
@@ -174,7 +174,7 @@ class ICudaEngine:
 
 @as_released
 class EngineInspector:
-    def __init__(self, core: _Core) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
 
     def get_engine_information(self, format: Any) -> str:
@@ -184,83 +184,3 @@ class EngineInspector:
         if later(11):
             table["I/O Tensors"] = [{"Name": name} for name in table.pop("Bindings")]
         return json.dumps(table)
-
-
-@as_released
-class IExecutionContext:
-    def __init__(self, core: _Core, logger: Any) -> None:
-        self._core, self._logger, self._addresses = core, logger, dict[str, int]()
-        self._ran = False
-        core.contexts.add(id(self))
-
-    def __del__(self) -> None:
-        self._core.contexts.discard(id(self))
-
-    def set_tensor_address(self, name: str, memory: int) -> bool:
-        if name not in [tensor[0] for tensor in self._core.tensors]:
-            say(self._logger, "ERROR", f"setTensorAddress given invalid tensor name: {name}")
-            return False
-        self._addresses[name] = memory
-        return True
-
-    def get_tensor_address(self, name: str) -> int:
-        return self._addresses.get(name, 0)
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return next(tensor[3] for tensor in self._core.tensors if tensor[0] == name)
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        return tuple(shape) == self.get_tensor_shape(name)
-
-    def execute_async_v3(self, stream_handle: int) -> bool:
-        missing = [t[0] for t in self._core.tensors if not self._addresses.get(t[0])]
-        if missing:
-            violate(f"execute_async_v3: the address of {missing[0]} is not set")
-        return self._enqueue(dict(self._addresses), stream_handle, "execute_async_v3")
-
-    def execute_async_v2(
-        self, bindings: list[int], stream_handle: int, input_consumed: Any = None
-    ) -> bool:
-        names = [tensor[0] for tensor in self._core.tensors]
-        if len(bindings) != len(names) or not all(bindings):
-            violate(f"execute_async_v2: {len(names)} addresses are wanted, got {list(bindings)}")
-        table = dict(zip(names, map(int, bindings), strict=True))
-        return self._enqueue(table, stream_handle, "execute_async_v2")
-
-    def _enqueue(self, addresses: dict[str, int], handle: int, what: str) -> bool:
-        if self._core.engine_freed:
-            violate(f"{what}: the engine was freed")
-        stream = GPU.stream(handle, what)
-        if stream.recording is not None and not self._ran:
-            violate(f"{what}: recorded before the first run, in which TensorRT allocates")
-        self._ran = True
-        for tensor in self._core.tensors:
-            GPU.view(addresses[tensor[0]], _size(tensor), f"{what}: {tensor[0]}")
-        core, own, alive = self._core, id(self), self._core.contexts
-
-        def work() -> None:
-            if own not in alive:
-                violate(f"{what}: the context was freed while its work waited")
-            _compute(core, addresses, what)
-
-        GPU.queue(handle, work, what)
-        return True
-
-
-def _size(tensor: tuple[str, bool, str, tuple[int, ...]]) -> int:
-    return int(np.prod(tensor[3])) * np.dtype(tensor[2]).itemsize
-
-
-def _compute(core: _Core, addresses: dict[str, int], what: str) -> None:
-    feed, wanted = {}, []
-    for tensor in core.tensors:
-        name, is_input, dtype, shape = tensor
-        if is_input:
-            content = GPU.view(addresses[name], _size(tensor), what).tobytes()
-            feed[name] = np.frombuffer(content, dtype).reshape(shape)
-        else:
-            wanted.append(tensor)
-    results = core.session.run([tensor[0] for tensor in wanted], feed)
-    for tensor, result in zip(wanted, results, strict=True):
-        target = GPU.view(addresses[tensor[0]], _size(tensor), what)
-        target[:] = np.frombuffer(np.ascontiguousarray(result).tobytes(), np.uint8)

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 from standin.release import CLASSES, VERSION
-from standin.trt_builder import Builder, IBuilderConfig, IHostMemory, IProgressMonitor, ITimingCache
+from standin.trt_builder import Builder
+from standin.trt_config import (
+    IBuilderConfig,
+    IHostMemory,
+    IOptimizationProfile,
+    IProgressMonitor,
+    ITimingCache,
+)
+from standin.trt_context import IExecutionContext
 from standin.trt_network import (
     ENUMS,
     ILayer,
@@ -17,14 +25,14 @@ from standin.trt_network import (
     OnnxParser,
     ParserError,
 )
-from standin.trt_runtime import EngineInspector, ICudaEngine, IExecutionContext, Runtime
+from standin.trt_runtime import EngineInspector, ICudaEngine, Runtime
 
 __version__ = VERSION
 
 _CLASSES = (
     Builder, EngineInspector, IBuilderConfig, ICudaEngine, IExecutionContext, IHostMemory, ILayer,
-    ILogger, INetworkDefinition, IProgressMonitor, ITensor, ITimingCache, Logger, OnnxParser,
-    ParserError, Runtime,
+    ILogger, INetworkDefinition, IOptimizationProfile, IProgressMonitor, ITensor, ITimingCache,
+    Logger, OnnxParser, ParserError, Runtime,
 )  # fmt: skip
 globals().update(ENUMS)
 globals().update({kind.__name__: kind for kind in _CLASSES})
