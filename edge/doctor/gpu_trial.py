@@ -6,7 +6,8 @@ import ctypes
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from edge.engines.cuda import DRIVER, open_gpu
+from edge.engines.cuda import DRIVER
+from edge.engines.gpu import open_gpu
 from edge.engines.plans import import_tensorrt
 from edge.errors import EdgeError, UnavailableError
 

@@ -42,7 +42,7 @@ class _Commands:
 
 
 def check_cuda_libraries(case: Case, driver: str, level: str) -> list[Finding]:
-    """Say which library engines go through; PyCUDA goes first (``edge.engines.cuda.open_gpu``).
+    """Say which library engines go through; PyCUDA goes first (``edge.engines.gpu.open_gpu``).
 
     Args:
         case: what is looked at.

@@ -1,13 +1,7 @@
-"""The GPU as an engine needs it: memory, page-locked buffers, a stream; by whichever library.
-
-PyCUDA goes first. It has no CUDA graphs (its release 2026.1 wraps none of cuStreamBeginCapture),
-and frees what belongs to a context only in the thread that retained it; cuda-python has neither
-limit and serves where PyCUDA is absent.
-"""
+"""The GPU as an engine needs it: memory, page-locked buffers, a stream; by whichever library."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -16,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge.errors import UnavailableError
 
-__all__ = ["DRIVER", "Gpu", "Graph", "Memory", "Stream", "gpu_failed", "no_device", "open_gpu"]
+__all__ = ["DRIVER", "Gpu", "Graph", "Memory", "Stream", "gpu_failed", "no_device"]
 
 #: The driver's own library; TensorRT and both libraries stand on it.
 DRIVER = "libcuda.so.1"
@@ -116,41 +110,6 @@ class Gpu(Protocol):
     def close(self) -> None:
         """Let the context go; a second call does nothing."""
         ...
-
-
-def open_gpu() -> Gpu:
-    """Open the first GPU; nothing else of CUDA or TensorRT may be touched before.
-
-    Without a device TensorRT's own runtime ends the process when it reads an engine.
-
-    Raises:
-        UnavailableError: there is no driver, no GPU, or none of the two libraries.
-    """
-    try:
-        ctypes.CDLL(DRIVER)
-    except OSError as error:
-        raise UnavailableError(
-            f"no NVIDIA driver on this machine ({DRIVER} is not there)",
-            hint="on a Jetson it comes with JetPack; elsewhere take --engine tflite",
-            code="cuda.driver",
-        ) from error
-    try:
-        from edge.engines.cuda_pycuda import PyCudaGpu
-
-        return PyCudaGpu()
-    except ImportError:
-        pass
-    try:
-        from edge.engines.cuda_python import CudaPythonGpu
-
-        return CudaPythonGpu()
-    except ImportError as error:
-        raise UnavailableError(
-            "the engine tensorrt needs PyCUDA or cuda-python, and neither is installed",
-            hint="pip install pycuda (it compiles, and needs CUDA's headers) or: "
-            "pip install cuda-python",
-            code="cuda.library",
-        ) from error
 
 
 def no_device(reason: str) -> UnavailableError:

@@ -8,7 +8,8 @@ from typing import Any
 from edge.board.hardware import l4t
 from edge.board.system import System
 from edge.engines.cache import EngineCache, Target
-from edge.engines.cuda import Gpu, open_gpu
+from edge.engines.cuda import Gpu
+from edge.engines.gpu import open_gpu
 from edge.errors import EdgeError, UnavailableError
 
 __all__ = ["find_plan", "import_tensorrt", "target_of"]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edge.contract import Contract, TensorSpec
 from edge.engines.base import refuse
-from edge.engines.cuda import Gpu, Graph, Memory, Stream, open_gpu
+from edge.engines.cuda import Gpu, Graph, Memory, Stream
+from edge.engines.gpu import open_gpu
 from edge.engines.plans import import_tensorrt
 from edge.engines.tensorrt_calls import Calls, calls_of, quiet_log
 from edge.errors import BundleError

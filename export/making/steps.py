@@ -18,7 +18,7 @@ from export.quantisation.quantise import quantise, to_dynamic, to_fp16
 
 __all__ = ["OPSET", "SKIPPED", "TOOLS", "Say", "Steps"]
 
-#: Of the ONNX files: the last that TensorRT 8.5 and 8.6 (JetPack 5) read; see export.toolchains.rules.
+#: Of the ONNX files: the last that TensorRT 8.5 and 8.6 (JetPack 5) read.
 OPSET = 17
 #: What takes part in the numbers beside the network itself.
 TOOLS = ("torch", "litert-torch", "ai-edge-quantizer", "ai-edge-litert", "onnx", "numpy")

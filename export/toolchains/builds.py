@@ -13,7 +13,7 @@ from edge.board.system import System
 from edge.bundle import Artefact, Bundle
 from edge.contract import Contract
 from edge.engines.cache import EngineCache, Target
-from edge.engines.cuda import open_gpu
+from edge.engines.gpu import open_gpu
 from edge.engines.plans import import_tensorrt, target_of
 from edge.errors import BundleError, EdgeError, OutputError, TransientError, UnavailableError
 from edge.files import write_whole

@@ -9,7 +9,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from edge.engines.cuda import open_gpu
+from edge.engines.gpu import open_gpu
 from edge.engines.plans import import_tensorrt
 from edge.errors import EdgeError
 from export.toolchains.tensorrt.builder import Options, build_here
