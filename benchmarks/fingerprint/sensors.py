@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import subprocess
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
 from edge.board.system import System
-from edge.board.tegrastats import parse_tegrastats
+from edge.board.tegrastats import TegrastatsFeed
 from edge.owned import Owned
 
 __all__ = ["EnergySensor", "Ina", "Pmic", "Rapl", "TegrastatsSensor", "board_watts", "pmic_watts"]
@@ -200,51 +195,24 @@ class TegrastatsSensor(_Power):
     every_s = 0.2
 
     def __init__(self, system: System) -> None:
-        self.name = ""
-        self._watts: float | None = None
-        self._process: subprocess.Popen[str] | None = None
-        path = system.command("tegrastats")
-        if path is None:
-            return
-        try:
-            self._process = subprocess.Popen(
-                [path, "--interval", "200"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-        except OSError:
-            return
-        self._told = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="tegrastats", daemon=True)
-        self._thread.start()
-        self._told.wait(_FIRST_LINE_S)
+        self._feed = TegrastatsFeed(system, every_ms=200)
+        self._feed.wait(_FIRST_LINE_S)
+        found = self._board()
+        self.name = f"tegrastats {found[0]}" if found else ""
 
     def watts(self) -> float | None:
         """Return what its last line said."""
-        return self._watts
+        found = self._board()
+        return found[1] if found else None
 
     def close(self) -> None:
         """End the process; a second call does nothing."""
-        process, self._process = self._process, None
-        if process is not None and process.stdout is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            self._thread.join()
-            process.stdout.close()
+        self._feed.close()
 
-    def _follow(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        stream = self._process.stdout
-        while line := stream.readline(8192):
-            read = parse_tegrastats(line)
-            rails = {} if read is None else {n: mw / 1e3 for n, mw in read.rails_mw.items()}
-            found = board_watts(rails)
-            if found is not None:
-                self.name, self._watts = f"tegrastats {found[0]}", found[1]
-                self._told.set()
-        self._told.set()
+    def _board(self) -> tuple[str, float] | None:
+        last = self._feed.last
+        return (
+            None
+            if last is None
+            else board_watts({name: milliwatts / 1e3 for name, milliwatts in last.rails_mw.items()})
+        )

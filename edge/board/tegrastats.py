@@ -7,11 +7,19 @@ memory ``RAM 2461/7620MB``.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
+import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Tegrastats", "parse_tegrastats"]
+from edge.board.system import System
+from edge.owned import Owned
+
+__all__ = ["Tegrastats", "TegrastatsFeed", "parse_tegrastats"]
 
 _MAX_LINE = 4096
 _RAIL = re.compile(r"(?:^|\s)([A-Z][A-Z0-9_]{1,31}) (\d{1,7})(?:mW)?/(\d{1,7})(?:mW)?(?=\s|$)")
@@ -53,3 +61,61 @@ def parse_tegrastats(line: str) -> Tegrastats | None:
         celsius={name: value for name, value in heat.items() if value > _COLDEST},
         ram_mb=None if ram is None else (int(ram.group(1)), int(ram.group(2))),
     )
+
+
+class TegrastatsFeed(Owned):
+    """The command itself, followed by a thread until it is closed.
+
+    Args:
+        system: the machine; without the command nothing is ever told.
+        every_ms: between two lines.
+
+    Attributes:
+        last: what the last line said; None before the first.
+    """
+
+    def __init__(self, system: System, *, every_ms: int) -> None:
+        self.last: Tegrastats | None = None
+        self._told = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        path = system.command("tegrastats")
+        if path is None:
+            return
+        try:
+            self._process = subprocess.Popen(
+                [path, "--interval", str(every_ms)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError:
+            return
+        self._thread = threading.Thread(target=self._follow, name="tegrastats", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the first line, or for the end of the command."""
+        if self._process is not None:
+            self._told.wait(seconds)
+
+    def close(self) -> None:
+        """End the process; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is not None and process.stdout is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self._thread.join()
+            process.stdout.close()
+
+    def _follow(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        stream = self._process.stdout
+        while line := stream.readline(8192):
+            self.last = parse_tegrastats(line) or self.last
+            if self.last is not None:
+                self._told.set()
+        self._told.set()

@@ -90,11 +90,11 @@ class Service(Owned):
         self._lost: Event | None = None
         self._pace = Pace()
         self._ladder = Ladder(config.ladder)
-        self._gauges = Gauges(System(Path(config.board.root)))
         self._notifier.status("starting")
         self._works = Works(
             config, listener=self._events.append, build=self._build_engines, sinks=sinks
         )
+        self._gauges = Gauges(System(Path(config.board.root)))
         self._counted = (0, 0)
         self._seen: Seen | None = None
         self._frame_s = time.monotonic()
@@ -132,6 +132,7 @@ class Service(Owned):
         """
         self._pass_on_events()
         self._notifier.stopping()
+        self._gauges.close()
         self._works.close()
 
     def _deliver(self, seen: Seen) -> None:
@@ -235,6 +236,7 @@ class Service(Owned):
         if config.ladder != before.ladder:
             self._ladder = Ladder(config.ladder)
         if config.board != before.board:
+            self._gauges.close()
             self._gauges = Gauges(System(Path(config.board.root)))
         if (config.source, config.capture) != (before.source, before.capture):
             self._lost = None

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from edge.board.hardware import meminfo_mib
 from edge.board.system import System
+from edge.board.tegrastats import TegrastatsFeed
 from edge.board.thermal import Thermometer
 from edge.board.throttling import read_throttling
+from edge.owned import Owned
 
 __all__ = ["Gauges", "Readings"]
 
 #: The firmware of a Raspberry Pi without the kernel's file is asked by a command; it is not asked
 #: more often than this.
 _ASK_EVERY_S = 10.0
+_TEGRASTATS_MS, _FIRST_LINE_S = 2000, 5.0
 _MIB = 1 << 20
 
 
@@ -36,8 +39,12 @@ class Readings:
     missed_share: float = 0.0
 
 
-class Gauges:
-    """Reads a machine; apart from ``vcgencmd``, where it must be asked, files only.
+class Gauges(Owned):
+    """Reads a machine: files, and commands only where the kernel shows nothing.
+
+    ``vcgencmd`` is asked where there is no file for the firmware's flags, and ``tegrastats`` is
+    followed where no thermal zone is to be read, as in a container on a Jetson. (jetson-stats, the
+    package behind jtop, reads the same files through a service of its own.)
 
     Args:
         system: the machine.
@@ -46,6 +53,10 @@ class Gauges:
     def __init__(self, system: System) -> None:
         self._system = system
         self._thermometer = Thermometer(system)
+        self._feed: TegrastatsFeed | None = None
+        if not self._thermometer.read() and system.command("tegrastats"):
+            self._feed = TegrastatsFeed(system, every_ms=_TEGRASTATS_MS)
+            self._feed.wait(_FIRST_LINE_S)
         self._throttled: tuple[str, ...] = ()
         self._asked_s = float("-inf")
 
@@ -59,14 +70,25 @@ class Gauges:
         if now_s - self._asked_s >= _ASK_EVERY_S:
             self._asked_s = now_s
             self._throttled = read_throttling(self._system).now
-        zones = self._thermometer.read()
         machine, own = meminfo_mib(self._system, "MemAvailable"), _own_mib(self._system)
         return Readings(
-            celsius=zones[0].celsius if zones else None,
+            celsius=self._celsius(),
             throttled=self._throttled,
             available_mib=min((v for v in (machine, own) if v is not None), default=None),
             missed_share=missed_share,
         )
+
+    def close(self) -> None:
+        """End what is followed; a second call does nothing."""
+        if self._feed is not None:
+            self._feed.close()
+
+    def _celsius(self) -> float | None:
+        if self._feed is not None:
+            said = self._feed.last
+            return max(said.celsius.values(), default=None) if said is not None else None
+        zones = self._thermometer.read()
+        return zones[0].celsius if zones else None
 
 
 def _own_mib(system: System) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.board.system import System
 from edge.service.readings import Gauges, Readings
-from tests.boards import orin_nano, pi4, pi5, put, script, virtual_machine
+from tests.boards import TEGRASTATS, orin_nano, pi4, pi5, put, script, virtual_machine
 
 
 def read(root: Path, missed_share: float = 0.0, now_s: float = 0.0) -> Readings:
@@ -24,6 +24,17 @@ def test_a_jetson_reads_its_zones_and_clocks(tmp_path: Path) -> None:
     seen = read(root)
     assert seen.celsius == 49.25
     assert seen.throttled == ("clock lowered for heat (cpufreq-cpu0)",)
+
+
+def test_a_jetson_that_shows_no_zones_is_followed_by_its_command(tmp_path: Path) -> None:
+    """As in a container that has the command and not the kernel's files."""
+    script(tmp_path, "tegrastats", f"echo '{TEGRASTATS}'; echo nonsense; exec sleep 60")
+    with Gauges(System(tmp_path)) as gauges:
+        assert gauges.read(0.0, 0.0).celsius == 48.843
+    gauges.close()  # a second time does nothing
+    script(tmp_path, "tegrastats", "echo 'needs root' >&2; exit 1")
+    with Gauges(System(tmp_path)) as gauges:
+        assert gauges.read(0.0, 0.0).celsius is None
 
 
 def test_a_virtual_machine_says_little(tmp_path: Path) -> None:
