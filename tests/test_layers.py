@@ -44,6 +44,7 @@ EDGE_LIBRARIES = {
     "prometheus_client": "edge/sinks/metrics.py",
     "pycuda": "edge/engines/cuda_pycuda.py",
     "tensorrt": "edge/engines/plans.py",
+    "tomllib": "edge/service/config.py",  # of Python itself from 3.11 on
 }
 #: The same for the harness: the peers run in an environment of their own.
 BENCHMARK_LIBRARIES = {
