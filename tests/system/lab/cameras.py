@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import cv2
@@ -31,16 +32,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class _Server(Owned):
+class _Server(Owned, ABC):
     """A process behind a port that can die and return."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Return what is run."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start it and wait until its port answers.
