@@ -199,7 +199,8 @@ def test_a_killed_process_is_said_to_be_offline_and_its_spool_is_sent(
             sink.write(*make_pair(99, make_face()))
             while not frames or frames[-1] != 99:
                 frames.append(next_on(read, "home/door/faces")["frame"])
-    assert list(dict.fromkeys(frames)) == [*range(1, 50), 99]
+    # Frame 0 comes again where the process was killed before it noted the confirmation.
+    assert [frame for frame in dict.fromkeys(frames) if frame] == [*range(1, 50), 99]
 
 
 def test_passwords(tmp_path: Path) -> None:
