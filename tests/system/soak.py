@@ -36,6 +36,7 @@ _WARM_UP = 0.2
 _LONGEST_WARM_UP_S = 600.0
 _BLOCKS, _RESAMPLES = 20, 2000
 _CLIP_FRAMES, _CLIP_FPS = 150, 15
+_LOOKS, _LOOK_S = 3, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,19 @@ def look(pid: int, seconds: float, metrics: Path) -> Sample:
             )
             mib += int(status.get("VmRSS", "0 kB").split()[0]) / 1024
             threads += int(status["Threads"])
-            descriptors += len(os.listdir(folder / "fd"))
+            descriptors += _held(folder / "fd")
         except (OSError, KeyError):
             continue  # it ended meanwhile
     return Sample(seconds, mib, descriptors, threads, len(members), frames_of(metrics))
+
+
+def _held(folder: Path) -> int:
+    """Count descriptors that stay; a file that is being read at one look is closed at another."""
+    looks = []
+    for _ in range(_LOOKS):
+        looks.append(len(os.listdir(folder)))
+        time.sleep(_LOOK_S)
+    return min(looks)
 
 
 def frames_of(metrics: Path) -> int:
