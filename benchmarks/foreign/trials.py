@@ -62,9 +62,9 @@ def never(inputs: Arrays) -> NoReturn:
     """Stand in for an engine where only a network's input is wanted.
 
     Raises:
-        NotImplementedError: always: whoever runs what was only to be fed has a defect.
+        RuntimeError: always: whoever runs what was only to be fed has a defect.
     """
-    raise NotImplementedError("a network that is only fed is not run")
+    raise RuntimeError("a network that is only fed is not run")
 
 
 def detection(build: Callable[[Run], Callable[[Frame], list[Detection]]]) -> Trial:

@@ -205,5 +205,5 @@ def test_the_finder_runs_its_network_with_a_border() -> None:
 
 
 def test_a_network_that_is_only_fed_cannot_be_run() -> None:
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(RuntimeError, match="only fed"):
         never(())

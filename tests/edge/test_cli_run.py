@@ -100,16 +100,21 @@ def test_stopping_a_live_source_keeps_what_it_gave(sink: str, tmp_path: Path, bu
     assert all(json.loads(line) for line in signals.read_text().splitlines())
 
 
+def bounded_run(out: Path, bundle: Path) -> subprocess.Popen[str]:
+    """Start a run that has an end, far away, and writes into a folder and to its output."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge.cli.run", "--source", "synthetic://?frames=1000000",
+         "--bundle", str(bundle), "--sink", f"jsonl:{out}/a.jsonl", "--sink", "jsonl:-"],
+        cwd=ROOT, env={**os.environ, "HOME": str(out.parent)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
 @pytest.mark.usefixtures("interrupts")
 def test_stopping_a_bounded_source_leaves_nothing(tmp_path: Path, bundle: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-m", "edge.cli.run", "--source", "synthetic://?frames=1000000",
-         "--bundle", str(bundle), "--sink", f"jsonl:{out}/a.jsonl", "--sink", "jsonl:-"],
-        cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
+    with bounded_run(out, bundle) as running:
         assert running.stdout is not None and running.stderr is not None
         assert running.stdout.readline()
         running.send_signal(signal.SIGINT)
@@ -154,12 +159,7 @@ def test_without_source_and_configuration_there_is_nothing_to_do(tmp_path: Path)
 def test_sigterm_leaves_nothing_of_a_bounded_source(tmp_path: Path, bundle: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-m", "edge.cli.run", "--source", "synthetic://?frames=1000000",
-         "--bundle", str(bundle), "--sink", f"jsonl:{out}/a.jsonl", "--sink", "jsonl:-"],
-        cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
+    with bounded_run(out, bundle) as running:
         assert running.stdout is not None and running.stdout.readline()
         running.terminate()
         running.communicate(timeout=60)
