@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 HERE = Path(__file__).parent
 
 #: Of tests/export, what tests the commands that run on a device; they serve Python 3.10, too.
@@ -16,3 +18,9 @@ collect_ignore = [
     for path in sorted(HERE.glob("export/**/test_*.py"))
     if sys.version_info < (3, 11) and not path.name.startswith(ON_A_DEVICE)
 ]
+
+# A property is about answers, not time: a busy machine must not refute it.
+settings.register_profile(
+    "unveil-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unveil-edge")

@@ -103,7 +103,7 @@ def test_draws_that_say_nothing_are_left_out() -> None:
 # Labels
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(ANSWERS)
 def test_macro_f1_is_the_mean_of_f1s(answers: list[Answer]) -> None:
     scores = []
@@ -191,7 +191,7 @@ PICTURES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(PICTURES)
 def test_average_precision_is_the_area_that_counting_gives(
     pictures: list[tuple[int, list[tuple[int, bool]]]],

@@ -179,9 +179,7 @@ def test_damaged_pairs_are_named(tmp_path: Path, table: str, named: str) -> None
         _pairs(tmp_path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('abs,01\n"\r.png \x00é'), max_size=60))
 def test_no_pairs_file_crashes(tmp_path: Path, text: str) -> None:
     if not (tmp_path / "ada").is_dir():

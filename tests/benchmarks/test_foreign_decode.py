@@ -21,7 +21,7 @@ from edge.geometry import ARCFACE_112
 from edge.results import Detection
 
 SHARES = st.floats(0.2, 0.8)
-FEW = settings(deadline=None, max_examples=20)
+FEW = settings(max_examples=20)
 
 
 def _frame(height: int = 240, width: int = 320, brightness: int = 0) -> Frame:

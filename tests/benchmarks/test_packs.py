@@ -140,9 +140,7 @@ def test_a_damaged_picture_is_named(folder: Path) -> None:
         Pack.open(folder).image("a/1.png")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
 def test_one_wrong_byte_never_crashes(folder: Path, position: float, byte: int) -> None:
     path = folder / "images.npz"

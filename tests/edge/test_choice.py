@@ -235,7 +235,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_nothing_in_the_file_raises(data: st.DataObject, bundle: Bundle, board: Path) -> None:
     content = table(bundle, board)

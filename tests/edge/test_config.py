@@ -251,7 +251,6 @@ def whole(kind: type) -> st.SearchStrategy[Any]:
 
 @given(config=whole(Config).filter(lambda config: config.source != ""))
 @settings(
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -263,7 +262,7 @@ def test_what_is_printed_reads_back_the_same(config: Config, tmp_path: Path) -> 
     st.binary(max_size=200)
     | st.text(alphabet="abc.=\"'[]{}\n\\#, 0159_-tsourcela", max_size=200).map(str.encode)
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_file_holds_the_answer_is_an_error_of_ours(
     tmp_path: Path, content: bytes
 ) -> None:

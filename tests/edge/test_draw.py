@@ -103,7 +103,7 @@ _PICTURE_HW = st.tuples(st.integers(1, 500), st.integers(1, 500))
 _Boxes = list[tuple[float, float, float, float]]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(_NEAR, _NEAR, _SIZE, _SIZE), max_size=4), _PICTURE_HW, st.booleans())
 def test_no_box_breaks_it(boxes: _Boxes, size: tuple[int, int], painted: bool) -> None:
     image = annotate(frame_of(*size), result_of(*(face_at(*b, painted=painted) for b in boxes)))
@@ -113,7 +113,7 @@ def test_no_box_breaks_it(boxes: _Boxes, size: tuple[int, int], painted: bool) -
 _FAR = st.floats(-1e30, 1e30)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(_FAR, _FAR, _FAR, _FAR), max_size=4), _PICTURE_HW)
 def test_no_number_breaks_it(boxes: _Boxes, size: tuple[int, int]) -> None:
     image = annotate(frame_of(*size), result_of(*(face_at(*b) for b in boxes)))

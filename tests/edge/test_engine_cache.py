@@ -75,9 +75,7 @@ def test_the_file_of_another_device_is_refused(tmp_path: Path) -> None:
     assert clone.find(ONNX, ORIN) is None and clone.refused
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_altered_byte_and_no_cut_goes_unseen(data: st.DataObject, tmp_path: Path) -> None:
     cache = _cache(tmp_path)
@@ -92,9 +90,7 @@ def test_no_altered_byte_and_no_cut_goes_unseen(data: st.DataObject, tmp_path: P
 
 
 @given(content=st.binary(max_size=300))
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_refused(content: bytes, tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.put(ONNX, ORIN, PLAN).write_bytes(b"UEPLAN1\n" + content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.live.schedule import Turn, choose
@@ -40,7 +40,6 @@ def test_a_label_that_nobody_gave_lately_goes() -> None:
     assert _labels(LabelVote(3), "abcd")[-1] in "bcd"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.01, 1)), min_size=1))
 def test_a_vote_is_one_of_the_last_answers(answers: list[tuple[str, float]]) -> None:
     vote = LabelVote(3)
@@ -118,7 +117,6 @@ def test_a_doubt_and_a_clearly_better_view_do_not_wait() -> None:
     assert turn.urgent(0.1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=40))
 def test_looks_are_spread_and_nobody_waits_for_ever(every: list[int]) -> None:
     turns = [Turn(n, settle=False) for n in every]

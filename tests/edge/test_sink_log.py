@@ -123,7 +123,7 @@ def test_an_endless_last_line_is_not_ours(tmp_path: Path) -> None:
         open_log(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=st.integers(0, 400))
 def test_a_log_cut_anywhere_opens_and_has_whole_lines(
     cut: int, tmp_path_factory: pytest.TempPathFactory

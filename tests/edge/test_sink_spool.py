@@ -127,7 +127,7 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_it_was_given(tmp_path
         assert found == list(range(len(found))) and len(found) > last
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut=st.integers(0, 200), confirmed=st.integers(0, 10))
 def test_a_torn_end_costs_the_torn_record_alone(
     cut: int, confirmed: int, tmp_path_factory: pytest.TempPathFactory
@@ -148,7 +148,7 @@ def test_a_torn_end_costs_the_torn_record_alone(
         assert payloads(spool) == [*range(confirmed, whole), 20, 21, 22]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=300), note=st.binary(max_size=20))
 def test_any_bytes_are_opened_and_records_follow(
     content: bytes, note: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -161,7 +161,7 @@ def test_any_bytes_are_opened_and_records_follow(
         assert payloads(spool) == [0, 1, 2]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(place=st.integers(0, 1999), mask=st.integers(1, 255))
 def test_a_flipped_bit_costs_what_stands_behind_it_in_its_segment(
     place: int, mask: int, tmp_path_factory: pytest.TempPathFactory

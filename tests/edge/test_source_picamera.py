@@ -105,7 +105,7 @@ def test_the_small_picture_is_the_large_one_made_smaller(library: ModuleType) ->
     assert np.abs(frame.small.astype(int) - reduced).mean() < 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(1, 60), height=st.integers(1, 40), padding=st.integers(0, 40))
 def test_padding_is_cut_at_any_size(width: int, height: int, padding: int) -> None:
     width, height, stride = 2 * width, 2 * height, 2 * (width + padding)

@@ -27,7 +27,7 @@ def save(path: Path, image: np.ndarray = PICTURE) -> Path:
     return path
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     suffix=st.sampled_from(sorted(SUFFIXES - {".pbm", ".pgm", ".dib", ".jpe", ".pnm"})),
     width=st.integers(1, 300),
@@ -59,7 +59,7 @@ def test_no_bytes_break_the_header_reader(magic: bytes, rest: bytes) -> None:
     assert header is None or (header.width >= 0 or header.kind == "bmp")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(suffix=st.sampled_from([".png", ".jpg", ".webp", ".bmp", ".tiff"]), data=st.data())
 def test_a_damaged_picture_is_refused_or_keeps_its_size(
     suffix: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -173,7 +173,7 @@ def test_a_drawn_mask_covers_nose_and_mouth() -> None:
     assert min(changed[2:]) > 20
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     faces=st.integers(0, 4), width=st.integers(16, 400), height=st.integers(16, 400), data=st.data()
 )

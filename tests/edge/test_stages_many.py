@@ -89,7 +89,7 @@ def painter(finder_batch: int, painter_batch: int) -> tuple[Any, EchoEngine, Ech
     return stage, *engines
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 7), st.integers(0, 2**32 - 1))
 def test_faces_are_painted_as_each_of_them_alone(
     finder_batch: int, painter_batch: int, count: int, seed: int

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.results import Detection
@@ -119,7 +119,6 @@ _faces = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(_faces | st.none(), st.integers(0, 2_000_000_000)), max_size=12))
 def test_whatever_is_found_the_books_are_in_order(
     story: list[tuple[list[Detection] | None, int]],
@@ -141,7 +140,6 @@ def test_whatever_is_found_the_books_are_in_order(
     assert given_numbers == set(range(1, len(given_numbers) + 1))
 
 
-@settings(deadline=None)
 @given(st.floats(0, 2 * math.pi), st.floats(0, 0.5), st.integers(1, 3), st.data())
 def test_a_face_at_a_steady_pace_is_one_track(
     angle: float, pace: float, every: int, data: st.DataObject

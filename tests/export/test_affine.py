@@ -155,7 +155,7 @@ def test_what_cannot_be_folded_stays_byte_for_byte(make: Callable[[Maker, int], 
     ),
     st.sampled_from(["NONE", "RELU", "RELU6"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_chain_computes_the_same_with_two_operators_at_most(
     chain: list[tuple[str, int, bool]], act: str
 ) -> None:

@@ -202,7 +202,7 @@ def test_damaged_files_are_refused(content: bytes) -> None:
         audit(content, "bad.tflite")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(8, len(INT8) - 1), st.integers(0, 255))
 def test_a_changed_byte_never_breaks_the_reader(place: int, value: int) -> None:
     content = INT8[:place] + bytes([value]) + INT8[place + 1 :]

@@ -102,7 +102,7 @@ def test_sizes_that_were_reckoned_are_written_down() -> None:
     assert shape is not None and shape.tolist() == [1, -1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_damaged_files_are_refused_or_read(data: st.DataObject) -> None:
     content = bytearray(_network(signature=False))

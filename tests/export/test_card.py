@@ -93,9 +93,7 @@ def test_every_problem_is_named_at_once(card_file: Path) -> None:
         read_card(card_file)
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_cut_or_altered_card_never_crashes(card_file: Path, data: st.DataObject) -> None:
     content = card_file.read_bytes()

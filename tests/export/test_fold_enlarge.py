@@ -59,7 +59,7 @@ def _ops(content: bytes) -> list[str]:
     return [node.op for node in read_graph(content, where="net").nodes]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 5)),
     st.integers(1, 4),

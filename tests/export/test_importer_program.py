@@ -310,7 +310,7 @@ def test_an_intermediate_result_that_is_too_large_is_not_allocated(tmp_path: Pat
         open_program(tmp_path / "net.pt2")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_damage_is_told_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, saved: Path, data: Any

@@ -69,7 +69,7 @@ def test_a_member_that_is_missing_is_named() -> None:
             archive.read("config")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_damage_of_an_archive_is_told(data: Any) -> None:
     content = bytearray(_zip(a=b"one" * 50, b=b"two"))

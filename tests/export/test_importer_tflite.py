@@ -155,7 +155,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_tflite(tmp_path / "none.tflite")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_damage_is_told_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     content = bytearray(make(small, signature=False))

@@ -163,7 +163,7 @@ def test_an_exported_program_is_no_file_of_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_damage_is_told_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, legacy: bool, data: Any

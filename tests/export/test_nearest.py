@@ -40,7 +40,7 @@ def _run(content: bytes, values: NDArray[np.int8]) -> NDArray[np.int8]:
     return out
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4)),
     st.integers(2, 3),

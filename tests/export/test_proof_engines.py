@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -25,7 +25,6 @@ def _pixels(seed: int = 0) -> NDArray[np.uint8]:
 
 
 @given(st.sampled_from([(0.0, 1.0), (114.0, 58.0), (127.0, 128.0), (127.5, 127.5), (0.0, 255.0)]))
-@settings(deadline=None)
 def test_real_values_go_back_to_the_bytes_they_were_made_of(scale: tuple[float, float]) -> None:
     picture = Picture(16, 16, "RGB", *scale)
     pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)

@@ -126,7 +126,7 @@ _WAYS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_WAYS)
 def test_whatever_was_measured(ways: list[Entry]) -> None:
     verdict = choose(ways)
@@ -143,7 +143,7 @@ def test_whatever_was_measured(ways: list[Entry]) -> None:
             assert times_as_long(winner, way).value <= AS_FAST + 1e-9, "nothing is clearly faster"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_WAYS)
 def test_the_order_of_the_ways_is_no_reason(ways: list[Entry]) -> None:
     first, last = choose(ways), choose(ways[::-1])

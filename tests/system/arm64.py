@@ -69,8 +69,7 @@ def prove(
         line = arm64_command(
             root, ["/usr/bin/env", "-C", "/project", "python3", "-m", *command], cpu=cpu,
             binds={"/project": scratch, "/opt/site": site},
-            # CI: hypothesis without deadlines; a test under emulation is not slow, it is emulated.
-            environment={"PYTHONPATH": "/opt/site", "PYTHONDONTWRITEBYTECODE": "1", "CI": "1",
+            environment={"PYTHONPATH": "/opt/site", "PYTHONDONTWRITEBYTECODE": "1",
                          "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis"},
         )  # fmt: skip
         return subprocess.run(line, capture_output=True, text=True, check=False)

@@ -90,7 +90,7 @@ _ENTRY = st.fixed_dictionaries(
 
 
 # On a busy machine the first text alone takes a second.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_ENTRY | _JSON))
 def test_any_entries_are_read_and_written_back(entries: list[object]) -> None:
     layers = read_layers(json.dumps({"Layers": entries}), {"stem"}, where="mask")

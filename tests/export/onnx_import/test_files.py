@@ -309,9 +309,7 @@ def test_a_cut_file_is_refused(part: int, tmp_path: Path) -> None:
         open_onnx(path)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), max_size=4))
 def test_a_changed_file_is_read_or_refused(flips: list[tuple[int, int]], tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs torch: pip install -e .[export]")
@@ -327,9 +325,7 @@ def test_a_changed_file_is_read_or_refused(flips: list[tuple[int, int]], tmp_pat
 
 
 @given(content=st.binary(max_size=200))
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_bytes_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)

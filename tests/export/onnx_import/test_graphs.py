@@ -487,7 +487,7 @@ def _networks(draw: Any) -> Any:
     return model(nodes, inputs, ["y", last] if last != "x" else ["y"], constants, opset=14)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(made=_networks())
 def test_random_networks_agree_with_onnxruntime(made: Any, tmp_path: Path) -> None:
     _agree(tmp_path, made)
