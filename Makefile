@@ -44,7 +44,8 @@ test-export: .venv-export/export.stamp
 	.venv-export/bin/python -m pytest
 
 bundle: needs-data .venv-export/export.stamp
-	.venv-export/bin/edge-export make --data "$(DATA)" --out edge/bundles/default
+	.venv-export/bin/edge-export make --format tflite onnx --int8 --data "$(DATA)" \
+	    --out edge/bundles/default
 
 figures: needs-data demo
 	.venv/bin/python -m models.training.pairs --data "$(DATA)" --out runs/pairs

@@ -45,6 +45,8 @@ _HEADLINES = {
     "reconstruct": ("psnr", "ssim", "psnr_covered", "psnr_masked"),
 }
 _HEAD = ("task", "pack", "figure", "value", "95 %", "n")
+#: An artefact's engine, in the words of those who look for a format.
+_FORMATS = {"tflite": "TFLite", "onnxruntime": "ONNX Q/DQ"}
 _MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 
@@ -111,7 +113,8 @@ def _evidence() -> Iterator[tuple[str, ...]]:
         proof = artefact.evidence
         before, after = _number(proof.float_value), _number(proof.artefact_value)
         size = f"{artefact.size / 1e6:.2f} MB"
-        yield (artefact.task, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
+        form = _FORMATS.get(artefact.engine, artefact.engine)
+        yield (artefact.task, form, proof.metric, before, after, f"{proof.n:,}", proof.data, size)
 
 
 def _caption(record: dict[str, Any]) -> str:
@@ -126,7 +129,7 @@ def _summary(record: dict[str, Any]) -> str:
     lines += ["parts and classes apart: [docs/accuracy.md](docs/accuracy.md).", ""]
     lines += _markdown(_HEAD, rows)
     lines += ["", "What export measured before it let a network into the bundle:", ""]
-    columns = ("network", "metric", "float", "INT8", "n", "data", "file")
+    columns = ("network", "format", "metric", "float", "INT8", "n", "data", "file")
     return "\n".join([*lines, *_markdown(columns, list(_evidence()))])
 
 
