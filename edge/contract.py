@@ -94,14 +94,14 @@ class TensorSpec:
     def least_stored(self, real: float) -> float:
         """Return the least stored number whose real value is at least ``real``.
 
-        Comparing what is stored with it decides as comparing real values does. Infinite where no
-        number is that large.
+        Comparing what is stored with it decides as comparing real values does. Whole for 8 bits,
+        so that NumPy compares bytes with a byte; infinite where no number is that large.
         """
         if self.dtype == "float32":
             return float(np.float32(real))
         codes = self.codes()
         reached = codes[self.to_real(codes) >= np.float32(real)]
-        return float(reached.min()) if len(reached) else math.inf
+        return int(reached.min()) if len(reached) else math.inf
 
 
 @dataclass(frozen=True, slots=True)

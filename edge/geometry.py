@@ -7,6 +7,7 @@ coordinates, as in OpenCV.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -76,23 +77,26 @@ def similarity_matrix(points: ArrayLike, template: ArrayLike) -> _Matrix:
     Raises:
         DataError: the points are not finite or all lie in one place.
     """
-    # As complex numbers a rotation with a scale is one factor.
+    # As complex numbers a rotation with a scale is one factor. Python's own: for five points each
+    # call into NumPy would cost more than all of this, and the sums are in one order everywhere.
     src, dst = _complex(points), _complex(template)
-    src_mean, dst_mean = src.mean(), dst.mean()
-    centred = src - src_mean
-    variance = np.vdot(centred, centred).real
+    src_mean, dst_mean = sum(src) / len(src), sum(dst) / len(dst)
+    variance, product = 0.0, 0j
+    for a, b in zip(src, dst, strict=True):
+        centred = a - src_mean
+        variance += (centred * centred.conjugate()).real
+        product += centred.conjugate() * (b - dst_mean)
     if not math.isfinite(variance) or variance < 1e-6:
         raise DataError("the face's points lie in one place, so no upright face fits them",
                         code="geometry.points")  # fmt: skip
-    turn = np.vdot(centred, dst - dst_mean) / variance
+    turn = product / variance
     shift = dst_mean - turn * src_mean
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def _complex(points: ArrayLike) -> NDArray[np.complex128]:
-    """Return ``[N, 2]`` points as complex numbers ``[N]``."""
-    pairs = np.ascontiguousarray(points, np.float64)
-    return pairs.view(np.complex128)[:, 0]
+def _complex(points: ArrayLike) -> list[complex]:
+    """Return ``[N, 2]`` points as complex numbers."""
+    return [complex(x, y) for x, y in np.asarray(points, np.float64).tolist()]
 
 
 def box_matrix(box_xywh: ArrayLike, size_px: int, *, scale: float) -> _Matrix:
@@ -109,7 +113,7 @@ def box_matrix(box_xywh: ArrayLike, size_px: int, *, scale: float) -> _Matrix:
     Raises:
         DataError: the box is not finite or has no extent.
     """
-    x, y, w, h = (float(v) for v in np.asarray(box_xywh, np.float64))
+    x, y, w, h = np.asarray(box_xywh, np.float64).tolist()
     side = max(w, h) * scale
     if not all(map(math.isfinite, (x, y, side))) or side < 1e-3:
         raise DataError(f"box {[x, y, w, h]} has no extent", code="geometry.box")
@@ -166,8 +170,7 @@ def warp(
 
     Bilinear. Where the crop shrinks the picture more than twofold, the part is first averaged
     down by a whole factor, so that a 12,000-pixel picture does not alias. A matrix that only
-    shrinks the whole picture onto whole pixels takes OpenCV's resize, which samples at the same
-    places and is four times as fast.
+    shrinks the whole picture onto whole pixels takes OpenCV's resize: the same, four times as fast.
 
     Args:
         image: uint8 ``[H, W, C]`` or ``[H, W]``. Read only.
@@ -175,7 +178,8 @@ def warp(
         out: uint8 ``[h, w, C]`` or ``[h, w]``, contiguous; overwritten.
         replicate: beyond the image repeat its border instead of showing black.
     """
-    zoom = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    zoom = math.sqrt(abs(a * d - b * c))
     factor = int(0.5 / max(zoom, 1e-6)) if zoom < 0.5 else 1
     if factor > 1:
         image, matrix = _shrink(image, matrix, out.shape[:2], factor)
@@ -190,16 +194,19 @@ def warp(
 
 def _resized(image: NDArray[np.uint8], matrix: _Matrix, out: NDArray[np.uint8]) -> bool:
     """Fill ``out`` by a plain resize if the matrix is one; return whether it was."""
-    zoom = float(matrix[0, 0])
-    height, width = (round(side * zoom) for side in image.shape[:2])
-    whole = np.array(image.shape[:2]) * zoom
+    there = matrix.ravel().tolist()
+    zoom = there[0]
+    offset = (zoom - 1) / 2
+    at_the_corner = (zoom, 0.0, offset, 0.0, zoom, offset)
+    exact = [side * zoom for side in image.shape[:2]]
+    height, width = map(round, exact)
     # Enlarging would sample beyond the border, which a resize repeats and a warp shows black.
     if not (
         0 < zoom <= 1
+        and all(abs(a - b) < 1e-9 for a, b in zip(there, at_the_corner, strict=True))
         and 0 < height <= out.shape[0]
         and 0 < width <= out.shape[1]
-        and np.abs(whole - (height, width)).max() < 1e-6
-        and np.abs(matrix - _at_the_corner(zoom)).max() < 1e-9
+        and max(abs(exact[0] - height), abs(exact[1] - width)) < 1e-6
     ):
         return False
     out[height:] = 0
@@ -256,23 +263,34 @@ def iou_matrix(a_xywh: ArrayLike, b_xywh: ArrayLike) -> NDArray[np.float64]:
 
 
 def non_max_suppression(
-    boxes_xywh: NDArray[np.float32], scores: NDArray[np.float32], *, iou: float, limit: int
-) -> NDArray[np.intp]:
+    boxes_xywh: Sequence[Sequence[float]], scores: Sequence[float], *, iou: float, limit: int
+) -> list[int]:
     """Keep the best of each heap of overlapping boxes.
 
+    In Python's own numbers: of a face there are a handful of boxes, and for so few each call into
+    NumPy costs more than its arithmetic.
+
     Args:
-        boxes_xywh: float32 ``[N, 4]``.
-        scores: float32 ``[N]``.
+        boxes_xywh: left, top, width, height of each.
+        scores: of each.
         iou: boxes that overlap a better one by more than this go.
         limit: at most so many boxes are looked at, the best first: a bound on hostile input.
 
     Returns:
         Indices of the kept boxes, best first.
     """
-    order = np.argsort(-scores, kind="stable")[:limit]
-    overlap = iou_matrix(boxes_xywh[order], boxes_xywh[order])
-    alive = np.ones(len(order), bool)
-    for i in range(len(order)):
-        if alive[i]:
-            alive[i + 1 :] &= overlap[i, i + 1 :] <= iou
-    return order[alive]
+    kept: list[int] = []
+    for i in sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:limit]:
+        if all(_overlap(boxes_xywh[i], boxes_xywh[better]) <= iou for better in kept):
+            kept.append(i)
+    return kept
+
+
+def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return of one pair what ``iou_matrix`` does."""
+    (ax, ay, aw, ah), (bx, by, bw, bh) = a, b
+    if ax >= bx + bw or bx >= ax + aw or ay >= by + bh or by >= ay + ah:
+        return 0.0
+    width, height = min(ax + aw, bx + bw) - max(ax, bx), min(ay + ah, by + bh) - max(ay, by)
+    inter = width * height
+    return inter / max(aw * ah + bw * bh - inter, 1e-12)

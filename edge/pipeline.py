@@ -78,6 +78,7 @@ class Pipeline(Owned):
         self._stages = open_stages(
             bundle, ways=ways or Ways(), embeddings=embeddings or gallery is not None
         )
+        self._timed = (*STAGES, *(name for name in EXTRAS if name in self.stages))
         try:
             _check_gallery(gallery, self._stages.plain)
         except DataError:
@@ -154,8 +155,7 @@ class Pipeline(Owned):
 
     def unspent(self) -> Spent:
         """Return no time for each stage of ``STAGES``, and of ``EXTRAS`` for those there are."""
-        extras = (name for name in EXTRAS if name in self.stages)
-        return dict.fromkeys((*STAGES, *extras), StageTime())
+        return dict.fromkeys(self._timed, StageTime())
 
     def detect(self, frame: Frame, spent: Spent) -> list[Detection]:
         """Return a frame's faces from the largest to the smallest, at most ``MAX_FACES``."""

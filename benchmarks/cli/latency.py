@@ -226,8 +226,8 @@ def latency_text(result: LatencyResult) -> str:
         figures = "".join(f"{part / n / 1e6:>9.3f}" for part in parts)
         lines.append(f"  {name:<18}{figures}{spent.runs / n:>7.2f}")
     lines.append(
-        f"  outside the engines {result.overhead_ms:.3f} ms a frame (median), "
-        f"outside the stages {result.between_ms:.3f}"
+        f"  outside the engines {result.overhead_ms:.3f} ms a frame (median), inside "
+        f"{result.inside_ms:.3f}; outside the stages {result.between_ms:.3f}"
     )
     if result.harness_ms is not None:
         lines.append(f"  with engines that compute nothing {result.harness_ms:.3f} ms")

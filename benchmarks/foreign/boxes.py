@@ -60,7 +60,9 @@ def faces(
     real = np.isfinite(boxes_xywh).all(1) & (boxes_xywh[:, 2:] > 0).all(1)
     sure = np.flatnonzero(real & (scores >= threshold))
     boxes = boxes_xywh[sure]
-    kept = non_max_suppression(boxes, scores[sure], iou=iou, limit=_MAX_CANDIDATES)
+    kept = non_max_suppression(
+        boxes.tolist(), scores[sure].tolist(), iou=iou, limit=_MAX_CANDIDATES
+    )
     return [
         Detection(
             boxes[i].copy(),

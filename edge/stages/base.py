@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.contract import Contract, TensorSpec
 from edge.engines.base import Engine
-from edge.errors import BundleError, DataError
+from edge.errors import DataError
 from edge.frames import Frame
 from edge.geometry import (
     ARCFACE_112,
@@ -29,7 +29,7 @@ from edge.geometry import (
 )
 from edge.results import Detection, StageTime
 
-__all__ = ["Stage", "check_labels", "crop_matrix", "fill_picture", "likeliest", "store_bytes"]
+__all__ = ["Stage", "crop_matrix", "fill_picture", "store_bytes"]
 
 _Value = TypeVar("_Value")
 _COLOURS = {"RGB": cv2.COLOR_BGR2RGB, "GREY": cv2.COLOR_BGR2GRAY}
@@ -246,42 +246,3 @@ def store_bytes(spec: TensorSpec, pixels: NDArray[np.uint8], out: NDArray[Any]) 
     else:
         np.subtract(pixels, np.float32(spec.mean), out=out)
         np.multiply(out, np.float32(1 / spec.std), out=out)
-
-
-def likeliest(contract: Contract, stored: NDArray[Any], position: int) -> tuple[str, float]:
-    """Return the label of the greatest logit and its probability.
-
-    The softmax of logits over temperature (Guo et al. 2017, "On Calibration of Modern Neural
-    Networks").
-
-    Args:
-        contract: labels, temperature and the logits' quantisation.
-        stored: the output as the engine gave it.
-        position: of that output in the contract.
-    """
-    logits = contract.outputs[position].to_real(stored).ravel() / np.float32(contract.temperature)
-    power = np.exp(logits - logits.max())
-    best = int(np.argmax(power))
-    return contract.labels[best], float(power[best] / power.sum())
-
-
-def check_labels(contract: Contract, allowed: tuple[str, ...] | None = None) -> int:
-    """Return the position of the logits, once for each label there is one.
-
-    Args:
-        contract: with one output that means ``logits``.
-        allowed: labels that the stage knows, or None if it knows any.
-
-    Raises:
-        BundleError: labels and logits do not fit together.
-    """
-    position = contract.output("logits")
-    labels, logits = contract.labels, contract.outputs[position].shape[-1]
-    unknown = [label for label in labels if allowed is not None and label not in allowed]
-    if len(labels) != logits or len(set(labels)) != logits or unknown:
-        raise BundleError(
-            f"contract of {contract.network}: {logits} logits and the labels {list(labels)}",
-            hint=f"the labels must be {', '.join(allowed)}" if allowed else "",
-            code="contract.labels",
-        )
-    return position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -60,36 +61,42 @@ class DetectStage(Stage[list[Detection]]):
         found = [rows for rows in each if rows is not None]
         if not found:
             return []
-        rows = np.concatenate(found)
+        rows = np.concatenate(found) if len(found) > 1 else found[0]
         rows[:, 1:] /= np.float32(self.matrices[place][0, 0])
-        # What is not finite or smaller than a pixel of the frame is no face.
-        rows = rows[np.isfinite(rows).all(1) & (rows[:, 3:5] >= 1).all(1)]
-        scores, boxes = rows[:, 0], rows[:, 1:5]
+        faces = [row for row in rows.tolist() if _is_face(row)]
+        boxes, scores = [row[1:5] for row in faces], [row[0] for row in faces]
         kept = non_max_suppression(boxes, scores, iou=_IOU, limit=_MAX_CANDIDATES)
         return [
-            Detection(boxes[i].copy(), float(scores[i]), rows[i, 5:].reshape(5, 2)) for i in kept
+            Detection(
+                np.array(boxes[i], np.float32),
+                scores[i],
+                np.array(faces[i][5:], np.float32).reshape(5, 2),
+            )
+            for i in kept
         ]
 
     def _candidates(self, grid: _Grid, place: int) -> NDArray[np.float32] | None:
         """Return ``[n, 15]``: score, box xywh and points, in input pixels; None where n is 0."""
-        scores, boxes, points = (self.engine.outputs[p][place] for p in grid.positions)
-        cells = (scores[:, 0] >= grid.least_score).nonzero()[0]
+        outputs = self.engine.outputs
+        cells = (outputs[grid.positions[0]][place, :, 0] >= grid.least_score).nonzero()[0]
         if not len(cells):
             return None
-        # One array, worked on in place: behind a network nothing is in the cache, and each call
-        # into NumPy costs more than its arithmetic.
-        rows = np.empty((len(cells), 15), np.float32)
-        rows[:, :1], rows[:, 1:5], rows[:, 5:] = scores[cells], boxes[cells], points[cells]
-        rows -= grid.zero_points
+        # In as few calls as can be: behind a network nothing is in the cache, and each call into
+        # NumPy costs more than its arithmetic.
+        stored = np.concatenate([outputs[p][place][cells] for p in grid.positions], axis=1)
+        rows: NDArray[np.float32] = stored - grid.zero_points
         rows *= grid.scales
-        corner, size, marks = rows[:, 1:3], rows[:, 3:5], rows[:, 5:]
+        rows[:, 1:] += grid.centres[cells]
+        corner, size = rows[:, 1:3], rows[:, 3:5]
         np.exp(np.minimum(size, _MAX_LOG), out=size)
-        centres = grid.centres[cells]
-        corner += centres[:, :2]
         corner -= size / 2
-        marks += centres
         rows[:, 1:] *= np.float32(grid.stride)
         return rows
+
+
+def _is_face(row: list[float]) -> bool:
+    """Tell whether a candidate is finite and no smaller than a pixel of the frame."""
+    return row[3] >= 1 and row[4] >= 1 and math.isfinite(sum(row))
 
 
 class _Grid:
@@ -100,7 +107,8 @@ class _Grid:
         positions: of scores, boxes and points among the outputs.
         least_score: as it is stored.
         zero_points, scales: float32 ``[15]``, of score, box and points.
-        centres: float32 ``[N, 10]``, each cell's ``(x, y)`` five times over, once a point.
+        centres: float32 ``[N, 14]``, what is added to box and points: each cell's ``(x, y)`` once
+            for the box's centre, nothing for its size, and five times over, once a point.
     """
 
     def __init__(self, contract: Contract, stride: int) -> None:
@@ -116,7 +124,7 @@ class _Grid:
         rows, columns = (side // stride for side in contract.size_hw)
         y, x = np.mgrid[:rows, :columns]
         cells = np.stack([x, y], -1).reshape(-1, 2).astype(np.float32) + np.float32(0.5)
-        self.centres = np.tile(cells, 5)
+        self.centres = np.hstack([cells, np.zeros_like(cells), np.tile(cells, 5)])
         specs, widths = [contract.outputs[position] for position in self.positions], (1, 4, 10)
         self.zero_points = _each([spec.zero_point for spec in specs], widths)
         self.scales = _each([spec.scale for spec in specs], widths)

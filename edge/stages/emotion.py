@@ -5,7 +5,8 @@ from __future__ import annotations
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.results import Emotion
-from edge.stages.base import Stage, check_labels, likeliest
+from edge.stages.base import Stage
+from edge.stages.labels import Labels
 
 __all__ = ["EmotionStage"]
 
@@ -19,10 +20,9 @@ class EmotionStage(Stage[Emotion]):
 
     def __init__(self, engine: Engine, contract: Contract) -> None:
         super().__init__(engine, contract)
-        self._position = check_labels(contract)
+        self._labels = Labels(contract)
         self.labels = contract.labels
 
     def decode(self, place: int = 0) -> Emotion:
         """Return the emotion of a face that was prepared."""
-        stored = self.stored(self._position, place)
-        return Emotion(*likeliest(self.contract, stored, self._position))
+        return Emotion(*self._labels.likeliest(self.stored(self._labels.position, place)))

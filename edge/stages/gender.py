@@ -8,7 +8,8 @@ from __future__ import annotations
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.results import Gender
-from edge.stages.base import Stage, check_labels, likeliest
+from edge.stages.base import Stage
+from edge.stages.labels import Labels
 
 __all__ = ["GENDERS", "GenderStage"]
 
@@ -25,10 +26,9 @@ class GenderStage(Stage[Gender]):
 
     def __init__(self, engine: Engine, contract: Contract) -> None:
         super().__init__(engine, contract)
-        self._position = check_labels(contract, GENDERS)
+        self._labels = Labels(contract, GENDERS)
         self.labels = contract.labels
 
     def decode(self, place: int = 0) -> Gender:
         """Return the gender of a face that was prepared."""
-        stored = self.stored(self._position, place)
-        return Gender(*likeliest(self.contract, stored, self._position))
+        return Gender(*self._labels.likeliest(self.stored(self._labels.position, place)))

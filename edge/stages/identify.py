@@ -27,4 +27,5 @@ class IdentifyStage(Stage[NDArray[np.float32]]):
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale a vector to length 1; a vector of zeros stays one."""
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+    length = float(np.sqrt(vector.dot(vector)))
+    return np.asarray(vector / max(length, 1e-12), np.float32)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from edge.contract import Contract
 from edge.engines.base import Engine
 from edge.results import MaskState
-from edge.stages.base import Stage, check_labels, likeliest
+from edge.stages.base import Stage
+from edge.stages.labels import Labels
 
 __all__ = ["STATES", "MaskStage"]
 
@@ -18,9 +19,8 @@ class MaskStage(Stage[MaskState]):
 
     def __init__(self, engine: Engine, contract: Contract) -> None:
         super().__init__(engine, contract)
-        self._position = check_labels(contract, STATES)
+        self._labels = Labels(contract, STATES)
 
     def decode(self, place: int = 0) -> MaskState:
         """Return the state of a face that was prepared."""
-        stored = self.stored(self._position, place)
-        return MaskState(*likeliest(self.contract, stored, self._position))
+        return MaskState(*self._labels.likeliest(self.stored(self._labels.position, place)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.contract import Contract
+from edge.contract import Contract, TensorSpec
 from edge.engines.base import Engine, slot
 from edge.errors import BundleError
 from edge.frames import Frame
@@ -39,8 +40,7 @@ class ReconstructStage(Stage[Painting | None]):
         self._image_position = edit_contract.output("image")
         _check_pair(contract, edit_contract)
         self._least = contract.outputs[self._map_position].least_stored(contract.threshold)
-        image = edit_contract.outputs[self._image_position]
-        self._bytes = None if image.dtype == "float32" else to_bytes(image.to_real(image.codes()))
+        self._pixels = _reader(edit_contract.outputs[self._image_position])
         height, width = contract.size_hw
         #: Of each face: its crop, what of it is covered, and what the painter gave for it.
         self._crops = [np.zeros((height, width, 3), np.uint8) for _ in range(engine.batch)]
@@ -117,12 +117,6 @@ class ReconstructStage(Stage[Painting | None]):
         for i, place in enumerate(places):
             self._painted[place] = self._pixels(engine.outputs[self._image_position][i])
 
-    def _pixels(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return what the painter gave as pixels, uint8 ``[H, W, 3]``, in new memory."""
-        if self._bytes is None:
-            return to_bytes(stored)
-        return cv2.LUT(stored.view(np.uint8), self._bytes).astype(np.uint8, copy=False)
-
 
 def covered_map(values: NDArray[Any], *, threshold: float) -> NDArray[np.uint8]:
     """Turn a network's map into the pixels to paint.
@@ -137,8 +131,9 @@ def covered_map(values: NDArray[Any], *, threshold: float) -> NDArray[np.uint8]:
         uint8 ``[H, W]``, 255 where covered, else 0.
     """
     covered = (values >= threshold).view(np.uint8) * np.uint8(255)
-    opened = cv2.morphologyEx(covered, cv2.MORPH_OPEN, _KERNEL)
-    return cv2.dilate(opened, _KERNEL, iterations=2).astype(np.uint8, copy=False)
+    # The opening's second half and the growth are one dilation.
+    kept = cv2.erode(covered, _KERNEL)
+    return cv2.dilate(kept, _KERNEL, iterations=3).astype(np.uint8, copy=False)
 
 
 def hide_covered(crop: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -150,6 +145,22 @@ def to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Turn the painter's values 0..1 into pixels; a byte is 1/256."""
     pixels: NDArray[np.uint8] = np.clip(values * np.float32(256), 0, 255).astype(np.uint8)
     return pixels
+
+
+def _reader(spec: TensorSpec) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """Return what turns the painter's output, as it is stored, into pixels in new memory."""
+    if spec.dtype == "float32":
+        return to_bytes
+    codes = spec.codes()
+    table = to_bytes(spec.to_real(codes))
+    if np.array_equal(table, _shifted(codes)):
+        return _shifted
+    return lambda stored: cv2.LUT(stored.view(np.uint8), table).astype(np.uint8, copy=False)
+
+
+def _shifted(stored: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes of int8 in which a step is a byte and -128 is 0."""
+    return np.bitwise_xor(stored.view(np.uint8), 0x80)
 
 
 def paint(

@@ -193,7 +193,9 @@ def _result(count: int = 64) -> LatencyResult:
 
 
 def test_a_result_adds_up() -> None:
-    report = _result().to_json()
+    result = _result()
+    report = result.to_json()
+    assert (result.inside_ms, result.overhead_ms) == (0.005, 0.004)
     assert report["valid"] and report["faces_per_frame"] == 2
     assert report["stages"] == {
         "detect": {"pre_ms": 0.001, "infer_ms": 0.005, "post_ms": 0.002, "runs": 1.0}

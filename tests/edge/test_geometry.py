@@ -175,7 +175,7 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps(
 ) -> None:
     array = np.array(given_boxes, np.float32)
     scores = np.random.default_rng(seed).random(len(array)).astype(np.float32)
-    kept = non_max_suppression(array, scores, iou=0.45, limit=100)
+    kept = non_max_suppression(array.tolist(), scores.tolist(), iou=0.45, limit=100)
     assert kept[0] == np.argmax(scores)
     assert (np.diff(scores[kept]) <= 0).all()
     overlap = iou_matrix(array[kept], array[kept])
@@ -186,10 +186,10 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps(
 
 
 def test_suppression_looks_at_the_best_only() -> None:
-    array = np.array([[10 * i, 0, 5, 5] for i in range(6)], np.float32)
-    scores = np.array([0.1, 0.6, 0.2, 0.9, 0.3, 0.8], np.float32)
-    assert non_max_suppression(array, scores, iou=0.5, limit=3).tolist() == [3, 5, 1]
-    assert non_max_suppression(array[:0], scores[:0], iou=0.5, limit=3).tolist() == []
+    apart = [[10 * i, 0, 5, 5] for i in range(6)]
+    scores = [0.1, 0.6, 0.2, 0.9, 0.3, 0.8]
+    assert non_max_suppression(apart, scores, iou=0.5, limit=3) == [3, 5, 1]
+    assert non_max_suppression([], [], iou=0.5, limit=3) == []
 
 
 @given(

@@ -18,7 +18,8 @@ from edge.geometry import ARCFACE_112, crop_template, transform_points
 from edge.results import Detection
 from edge.stages import DetectStage, EmotionStage, IdentifyStage, MaskStage, ReconstructStage
 from edge.stages.base import crop_matrix, fill_picture
-from edge.stages.reconstruct import covered_map
+from edge.stages.labels import Labels
+from edge.stages.reconstruct import covered_map, to_bytes
 from tests.edge.scripted import ScriptedEngine, face_at, face_outputs, half_covered
 from tests.makers import EMOTIONS, make_contract, make_frame
 
@@ -194,6 +195,20 @@ def test_the_likeliest_label_and_its_probability() -> None:
     assert found.score == pytest.approx(power[1] / power.sum(), abs=1e-6)
 
 
+@given(st.lists(st.integers(-128, 127), min_size=3, max_size=3), st.floats(0.5, 3))
+def test_eight_bit_logits_say_what_their_real_values_do(
+    stored: list[int], temperature: float
+) -> None:
+    contract = dataclasses.replace(make_contract("mask"), temperature=temperature)
+    spec, logits = contract.outputs[0], np.array([stored], np.int8)
+    assert spec.dtype == "int8"
+    label, score = Labels(contract).likeliest(logits)
+    real = spec.to_real(logits).ravel() / np.float32(temperature)
+    power = np.exp(real - real.max())
+    assert label == contract.labels[int(np.argmax(power))]
+    assert score == float(power.max() / power.sum())
+
+
 def test_emotion_has_the_contracts_labels() -> None:
     contract = make_contract("emotion")
     stage = EmotionStage(ScriptedEngine(contract, np.arange(7)), contract)
@@ -255,6 +270,30 @@ def test_paints_what_is_covered_and_keeps_every_other_byte() -> None:
     assert np.array_equal(image[0][~covered], map_engine.inputs[0][0][~covered])
     assert np.array_equal(seen[0, ..., 0], np.where(covered, 127, -128))
     np.testing.assert_array_equal(painting.matrix, crop_matrix(stage.contract, (240, 320), FACE))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point"),
+    [("int8", 1 / 256, -128), ("int8", 1 / 255, -128), ("int8", 1 / 256, -127),
+     ("uint8", 1 / 256, 0), ("float32", 1.0, 0)],
+)  # fmt: skip
+def test_painted_pixels_are_the_values_whatever_stores_them(
+    dtype: str, scale: float, zero_point: int
+) -> None:
+    found, edit = make_contract("map"), make_contract("edit")
+    (spec,) = edit.outputs
+    spec = dataclasses.replace(spec, dtype=dtype, scale=scale, zero_point=zero_point)
+    edit = dataclasses.replace(edit, outputs=(spec,))
+    values = np.linspace(-0.1, 1.1, 128 * 128 * 3).reshape(128, 128, 3)
+    edit_engine = ScriptedEngine(edit, values)
+    stage = ReconstructStage(
+        ScriptedEngine(found, half_covered()), found, edit_engine=edit_engine, edit_contract=edit
+    )
+    painting = stage(make_frame(), FACE)
+    assert painting is not None
+    covered = painting.map_u8 > 0
+    told = to_bytes(spec.to_real(edit_engine.outputs[0]))[0]
+    assert np.array_equal(painting.image_bgr[covered], told[covered])
 
 
 def test_a_painting_outlives_the_next_face() -> None:
