@@ -11,6 +11,7 @@ from edge.board.hardware import meminfo_mib
 from edge.bundle import Artefact, Bundle
 from edge.doctor.case import Case
 from edge.doctor.finding import Finding
+from edge.doctor.wanted import tensorrt_service
 from edge.engines.cache import EngineCache, Target, built_for
 from edge.errors import EdgeError
 
@@ -43,26 +44,35 @@ def check_built(case: Case, target: Target | None, level: str) -> list[Finding]:
         bundle = Bundle.open(case.bundle)
     except EdgeError:
         return []
-    networks = [a for a in bundle.artefacts if a.engine == "onnxruntime"]
+    service = tensorrt_service(case)
+    precision, dla = (service.precision, service.dla) if service else ("", "")
+    networks = [
+        a for a in bundle.artefacts if a.engine == "onnxruntime" and precision in ("", a.precision)
+    ]
     if not networks:
-        what = f"{bundle.name} has no ONNX file for TensorRT to build an engine of"
-        # The package's own bundle has none, and serves a Jetson's processor well.
+        kind = f"{precision} " if precision else ""
+        what = f"{bundle.name} has no {kind}ONNX file for TensorRT to build an engine of"
+        # Its other files serve a Jetson's processor well.
         return [Finding("cache", "fail" if level == "fail" else "ok", what, _MAKE)]
     tasks = dict.fromkeys(artefact.task for artefact in networks)
-    wanted = [bundle.artefact(task, "onnxruntime") for task in tasks]
+    wanted = [bundle.artefact(task, "onnxruntime", precision or None) for task in tasks]
     build = f"edge-export build {shlex.quote(str(case.bundle))}"
+    build += f" --precision {precision}" if precision else ""
+    build += f" --dla {dla}" if dla else ""
     key = _key(case, build, level)
     if key is not None:
         return [key, *_memory(case, wanted, must_build=True)]
     if target is None:
         return _memory(case, wanted, must_build=True)
+    target = dataclasses.replace(target, dla=dla)
     try:
         missing = _missing(case, wanted, target)
     except EdgeError as error:
         return [Finding("cache", "warn" if level == "ok" else level, error.what, error.hint)]
     # The service builds what it lacks at its first start.
     level = "warn" if level == "fail" else level
-    found = [_there(case, wanted, missing, target, level, build)]
+    by_itself = service is not None and service.build
+    found = [_there(case, wanted, missing, target, level, build, by_itself=by_itself)]
     found += _stale(case, target, build if missing else "")
     return [*found, *_memory(case, wanted, must_build=bool(missing))]
 
@@ -110,6 +120,8 @@ def _there(
     target: Target,
     level: str,
     build: str,
+    *,
+    by_itself: bool,
 ) -> Finding:
     count = f"{len(wanted) - len(missing)} of {len(wanted)} networks have an engine for {target}"
     what = f"{count}, in {case.engines}"
@@ -119,7 +131,12 @@ def _there(
     what += f"; missing: {', '.join(missing)}"
     if refused:
         what += f" (there, but damaged or another device's: {', '.join(refused)})"
-    return Finding("cache", level, what, f"{build}, or let the service do it at its start: minutes")
+    if by_itself:
+        mend = f"{build}, or let the service do it at its start: minutes"
+    else:
+        # Nothing takes them unasked: a race chooses, or --engine names TensorRT.
+        mend = f"{build} (minutes), then: edge-export race {shlex.quote(str(case.bundle))}"
+    return Finding("cache", level, what, mend)
 
 
 def _stale(case: Case, target: Target, build: str) -> list[Finding]:
@@ -127,7 +144,7 @@ def _stale(case: Case, target: Target, build: str) -> list[Finding]:
     others: dict[str, list[Path]] = {}
     for path in sorted(case.engines.glob("*.plan")):
         made = built_for(path)
-        if made is None or dataclasses.replace(made, dla="") != target:
+        if made is None or dataclasses.replace(made, dla=target.dla) != target:
             said = "nothing that can be read" if made is None else str(made)[:_MAX_CHARACTERS]
             others.setdefault(said, []).append(path)
     if not others:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from edge.errors import UsageError
+from edge.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
     from edge.bundle import Artefact
@@ -24,7 +24,9 @@ MADE_FOR: Mapping[str, str] = {
 ENGINES = tuple(MADE_FOR)
 
 
-def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = None) -> Engine:
+def open_engine(
+    artefact: Artefact, *, threads: int = 1, engine: str | None = None, dla: str = ""
+) -> Engine:
     """Open an artefact on the engine that it was made for.
 
     Args:
@@ -32,6 +34,8 @@ def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = No
         threads: of the engine, at least 1.
         engine: take this one instead; ``null`` runs any artefact and writes zeros, ``tensorrt``
             runs what this device built from an ONNX artefact.
+        dla: of ``tensorrt``: number of the deep-learning accelerator that it was built for; empty
+            for the GPU.
 
     Raises:
         UsageError: no engine has this name, or ``threads`` is below 1.
@@ -58,16 +62,29 @@ def open_engine(artefact: Artefact, *, threads: int = 1, engine: str | None = No
 
         return NullEngine(artefact.contract)
     if name == "tensorrt":
-        from edge.engines.cache import EngineCache
-        from edge.engines.plans import find_plan
-        from edge.engines.tensorrt import TensorRTEngine
-
-        plan = find_plan(EngineCache(), artefact.sha256, where=artefact.where)
-        return TensorRTEngine(plan, artefact.contract, where=artefact.where)
+        return _open_built(artefact, dla)
     raise UsageError(
         f"no engine is called {name!r}", hint=f"there are {', '.join(ENGINES)}",
         code="engine.name",
     )  # fmt: skip
+
+
+def _open_built(artefact: Artefact, dla: str) -> Engine:
+    """Open what this device built from an ONNX artefact; what TensorRT refuses is thrown away."""
+    from edge.engines.cache import EngineCache
+    from edge.engines.plans import find_plan, no_plan
+    from edge.engines.tensorrt import TensorRTEngine
+
+    cache, where, precision = EngineCache(), artefact.where, artefact.precision
+    plan, target = find_plan(cache, artefact.sha256, where=where, precision=precision, dla=dla)
+    try:
+        return TensorRTEngine(plan, artefact.contract, where=where, dla=dla)
+    except BundleError as error:
+        if error.code != "engine.refused":
+            raise
+        # What makes an engine foreign is more than anybody can put into its name.
+        cache.drop(artefact.sha256, target)
+        raise no_plan(target, error.what, where, precision) from error
 
 
 def made_for(engine: str | None) -> str | None:

@@ -21,8 +21,10 @@ class Engine(Protocol):
         batch: how many faces (or frames) one ``run`` takes at most. A contract is of one: where
             this is more, it is the length of the first axis of every array instead of 1.
         inputs: writable arrays in the contract's order, shape and dtype; a caller fills them
-            before ``run``. The same memory for the life of the engine.
+            before ``run``. The same memory for the life of the engine, and not a moment longer:
+            hold none of it beyond ``close``.
         outputs: arrays in the contract's order, shape and dtype, valid until the next ``run``.
+            They are the engine's as well.
     """
 
     name: str

@@ -18,7 +18,7 @@ import json
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -129,11 +129,23 @@ class EngineCache:
         self._remove_outdated(target)
         return path
 
+    def drop(self, onnx_sha256: str, target: Target) -> None:
+        """Throw an engine away that is of no use after all; the next ``find`` gives nothing."""
+        with contextlib.suppress(OSError):
+            self._path(onnx_sha256, target).unlink(missing_ok=True)
+
     @contextlib.contextmanager
-    def building(self, onnx_sha256: str, target: Target) -> Iterator[None]:
+    def building(
+        self, onnx_sha256: str, target: Target, *, waits: Callable[[], None] = lambda: None
+    ) -> Iterator[None]:
         """Keep other processes from building the same engine; whoever waited looks again.
 
         The lock goes with the process that holds it, however that ends.
+
+        Args:
+            onnx_sha256: of the file that it is built from.
+            target: this device.
+            waits: called if another process is at it, before its end is awaited.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -145,7 +157,11 @@ class EngineCache:
         except OSError as error:
             raise _not_written(path, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waits()
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)

@@ -64,6 +64,9 @@ def _checked_key(path: Path) -> bytes:
     with open(handle, "rb") as stream:
         facts = os.fstat(handle)
         content = stream.read(_KEY_BYTES + 1) if stat.S_ISREG(facts.st_mode) else b""
+    if facts.st_uid not in (os.geteuid(), 0):
+        # As root with another's environment (sudo -E): that user could have engines run as root.
+        raise _bad_key(path, "is another user's", hint="run this as that user, or with sudo -H")
     if stat.S_IMODE(facts.st_mode) & 0o077:
         raise _bad_key(path, "others may read it")
     if len(content) != _KEY_BYTES:
@@ -91,10 +94,10 @@ def _make_key(path: Path) -> None:
         raise _not_written(path, error) from error
 
 
-def _bad_key(path: Path, problem: str) -> EdgeError:
+def _bad_key(path: Path, problem: str, *, hint: str = "") -> EdgeError:
     return ConfigError(
         f"{path}: the key of this device's engines: {problem}",
-        hint=f"remove it, and all engines are built again: rm '{path}'",
+        hint=hint or f"remove it, and all engines are built again: rm '{path}'",
         code="engine.key",
     )
 

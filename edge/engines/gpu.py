@@ -14,6 +14,9 @@ from edge.errors import UnavailableError
 
 __all__ = ["open_gpu"]
 
+#: What a compiled module raises that was made for another CUDA, Python or NumPy.
+_BROKEN = (ImportError, OSError, ValueError, AttributeError)
+
 
 def open_gpu() -> Gpu:
     """Open the first GPU; nothing else of CUDA or TensorRT may be touched before.
@@ -31,20 +34,28 @@ def open_gpu() -> Gpu:
             hint="on a Jetson it comes with JetPack; elsewhere take --engine tflite",
             code="cuda.driver",
         ) from error
+    broken = []
     try:
         from edge.engines.cuda_pycuda import PyCudaGpu
 
         return PyCudaGpu()
-    except ImportError:
-        pass
+    except _BROKEN as error:
+        broken += _said("PyCUDA", error)
     try:
         from edge.engines.cuda_python import CudaPythonGpu
 
         return CudaPythonGpu()
-    except ImportError as error:
+    except _BROKEN as error:
+        broken += _said("cuda-python", error)
+        found = f"cannot be imported: {'; '.join(broken)}" if broken else "neither is installed"
         raise UnavailableError(
-            "the engine tensorrt needs PyCUDA or cuda-python, and neither is installed",
-            hint="pip install pycuda (it compiles, and needs CUDA's headers) or: "
-            "pip install cuda-python",
+            f"the engine tensorrt needs PyCUDA or cuda-python, and {found}",
+            hint="pip install cuda-python, of the driver's CUDA (JetPack 6: 'cuda-python<13'), or "
+            "pycuda, which is compiled; edge-doctor gpu prints the command",
             code="cuda.library",
         ) from error
+
+
+def _said(name: str, error: Exception) -> list[str]:
+    """Return what is wrong with a library that is there; nothing of one that is not."""
+    return [] if isinstance(error, ModuleNotFoundError) else [f"{name}: {error}"]

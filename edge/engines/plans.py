@@ -10,9 +10,9 @@ from edge.board.system import System
 from edge.engines.cache import EngineCache, Target
 from edge.engines.cuda import Gpu
 from edge.engines.gpu import open_gpu
-from edge.errors import EdgeError, UnavailableError
+from edge.errors import UnavailableError
 
-__all__ = ["find_plan", "import_tensorrt", "target_of"]
+__all__ = ["find_plan", "import_tensorrt", "no_plan", "target_of"]
 
 #: Generations whose calls are used here.
 _OLDEST, _NEWEST = (8, 5), 11
@@ -64,8 +64,17 @@ def target_of(gpu: Gpu, trt: Any, *, system: System | None = None, dla: str = ""
     )
 
 
-def find_plan(cache: EngineCache, onnx_sha256: str, *, where: str, dla: str = "") -> bytes:
-    """Return the engine that this device built from an ONNX file.
+def find_plan(
+    cache: EngineCache, onnx_sha256: str, *, where: str, precision: str, dla: str = ""
+) -> tuple[bytes, Target]:
+    """Return the engine that this device built from an ONNX file, and what it was built for.
+
+    Args:
+        cache: where it lies.
+        onnx_sha256: of the file.
+        where: the file's name, for messages.
+        precision: the file's, for the command that builds it.
+        dla: number of the accelerator that it was built for, or empty.
 
     Raises:
         UnavailableError: there is no GPU or no TensorRT, or nothing was built for them yet.
@@ -77,14 +86,15 @@ def find_plan(cache: EngineCache, onnx_sha256: str, *, where: str, dla: str = ""
         gpu.close()
     plan = cache.find(onnx_sha256, target)
     if plan is None:
-        why = cache.refused or "none was built yet"
-        raise _missing(where, target, why)
-    return plan
+        raise no_plan(target, cache.refused or "none was built yet", where, precision)
+    return plan, target
 
 
-def _missing(where: str, target: Target, why: str) -> EdgeError:
+def no_plan(target: Target, why: str, where: str, precision: str) -> UnavailableError:
+    """Return the error of an engine that has to be built first."""
+    core = f" --dla {target.dla}" if target.dla else ""
     return UnavailableError(
         f"{where}: no engine for {target}: {why}",
-        hint="build it here with: edge-export build BUNDLE",
+        hint=f"build it here with: edge-export build BUNDLE --precision {precision}{core}",
         code="engine.stale",
     )

@@ -17,7 +17,7 @@ from edge.engines.cuda import Gpu, Graph, Memory, Stream
 from edge.engines.gpu import open_gpu
 from edge.engines.plans import import_tensorrt
 from edge.engines.tensorrt_calls import Calls, calls_of, quiet_log
-from edge.errors import BundleError
+from edge.errors import BundleError, UnavailableError
 from edge.owned import Owned
 
 __all__ = ["TensorRTEngine"]
@@ -35,6 +35,7 @@ class TensorRTEngine(Owned):
         contract: what its tensors mean; the engine is held against it.
         where: the ONNX file's name, for messages.
         graph: record a CUDA graph.
+        dla: number of the accelerator that it was built for; empty for the GPU.
 
     Attributes:
         library: of CUDA: ``pycuda`` or ``cuda-python``.
@@ -44,7 +45,9 @@ class TensorRTEngine(Owned):
         BundleError: the engine is not the contract's, or TensorRT refuses it.
     """
 
-    def __init__(self, plan: bytes, contract: Contract, *, where: str, graph: bool = True) -> None:
+    def __init__(
+        self, plan: bytes, contract: Contract, *, where: str, graph: bool = True, dla: str = ""
+    ) -> None:
         self.name = "tensorrt"
         self.batch = 1
         self.inputs: tuple[NDArray[Any], ...] = ()
@@ -64,7 +67,7 @@ class TensorRTEngine(Owned):
             undo.callback(self.close)
             trt = import_tensorrt()
             with self._gpu.active():
-                self._load(trt, plan)
+                self._load(trt, plan, dla)
                 self._match(contract)
                 self._make_buffers(self._gpu, contract)
             # An engine that does not run is found now.
@@ -123,25 +126,32 @@ class TensorRTEngine(Owned):
         self._stream = None
         self.inputs = self.outputs = ()
 
-    def _load(self, trt: Any, plan: bytes) -> None:
+    def _load(self, trt: Any, plan: bytes, dla: str) -> None:
         """Wake the engine; the parts stay in the order in which they need one another."""
         self._parts.append(quiet_log(trt))
-        self._parts.append(trt.Runtime(self._parts[0]))
-        self._parts.append(self._checked(self._parts[1].deserialize_cuda_engine(plan)))
+        try:
+            self._parts.append(trt.Runtime(self._parts[0]))
+        except TypeError as error:
+            # So pybind11 says that there is none.
+            raise UnavailableError(
+                f"TensorRT {trt.__version__} does not start: {self._parts[0].last}",
+                hint="see what keeps it from running with: edge-doctor gpu",
+                code="tensorrt.start",
+            ) from error
+        if dla:
+            # An engine wakes on the accelerator that its runtime is set to (IRuntime::setDLACore).
+            self._parts[1].DLA_core = int(dla)
+        self._parts.append(self._parts[1].deserialize_cuda_engine(plan))
+        if self._parts[2] is None:
+            self._refuse("refuses the engine", "engine.refused")
         self._parts.append(calls_of(trt, self._parts[2]))
         self._records = self._records and self._calls.recordable
 
-    def _checked(self, made: Any) -> Any:
-        """Return what TensorRT made, or raise what it said instead."""
-        if made is None:
-            self._refuse("refuses the engine")
-        return made
-
-    def _refuse(self, what: str) -> NoReturn:
+    def _refuse(self, what: str, code: str = "engine.tensorrt") -> NoReturn:
         raise BundleError(
             f"{self._where}: TensorRT {what}: {self._parts[0].last}",
             hint="build it again with: edge-export build BUNDLE --force",
-            code="engine.tensorrt",
+            code=code,
         )
 
     @property
@@ -184,8 +194,10 @@ class TensorRTEngine(Owned):
         self._stream = gpu.stream()
         self.inputs, self.outputs = host(contract.inputs), host(contract.outputs)
         specs = (*contract.inputs, *contract.outputs)
-        for spec, array in zip(specs, (*self.inputs, *self.outputs), strict=True):
-            self._memories.append(gpu.allocate(array.nbytes))
+        # No array in a local name: a traceback would keep it beyond the context.
+        sizes = [array.nbytes for array in (*self.inputs, *self.outputs)]
+        for spec, size in zip(specs, sizes, strict=True):
+            self._memories.append(gpu.allocate(size))
             self._calls.place(spec.name, self._memories[-1].address)
         if self._calls.scratch:
             self._memories.append(gpu.allocate(self._calls.scratch))

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 __all__ = ["Calls", "Found", "calls_of", "quiet_log"]
+
+#: TensorRT's names of types, and NumPy's. Rejected: ``tensorrt.nptype``, which before 8.6 names
+#: ``numpy.bool`` and so fails for every type under NumPy 1.24 to 1.26, and raises for FP8.
+_TYPES = {
+    "FLOAT": "float32",
+    "HALF": "float16",
+    "INT8": "int8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "BOOL": "bool",
+    "UINT8": "uint8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class _ByName:
             shape = tuple(engine.get_tensor_shape(name))
             is_open = is_input and -1 in shape
             most = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if is_open else ()
-            dtype = np.dtype(trt.nptype(engine.get_tensor_dtype(name))).name
+            dtype = _name_of(engine.get_tensor_dtype(name))
             found[name] = Found(is_input, shape, dtype, most)
         return found
 
@@ -120,8 +130,8 @@ class _ByPosition:
     A profile belongs to one context there, whose shapes change with the number of faces.
     """
 
-    def __init__(self, trt: Any, engine: Any) -> None:
-        self._trt, self._engine = trt, engine
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
         self._context = engine.create_execution_context()
         self._addresses = [0] * engine.num_bindings
         self._open: dict[int, tuple[int, ...]] = {}
@@ -135,12 +145,12 @@ class _ByPosition:
         self.recordable = not self._open
 
     def tensors(self) -> dict[str, Found]:
-        trt, engine = self._trt, self._engine
+        engine = self._engine
         return {
             engine.get_binding_name(index): Found(
                 bool(engine.binding_is_input(index)),
                 tuple(engine.get_binding_shape(index)),
-                np.dtype(trt.nptype(engine.get_binding_dtype(index))).name,
+                _name_of(engine.get_binding_dtype(index)),
                 tuple(engine.get_profile_shape(0, index)[2]) if index in self._open else (),
             )
             for index in range(engine.num_bindings)
@@ -165,10 +175,15 @@ class _ByPosition:
         return bool(context.execute_async_v2(self._addresses, stream))
 
 
+def _name_of(dtype: Any) -> str:
+    """Return NumPy's name of a type; TensorRT's own where NumPy has none."""
+    return _TYPES.get(dtype.name, str(dtype.name))
+
+
 def calls_of(trt: Any, engine: Any) -> Calls:
     """Return the calls of the generation that an engine is of."""
     by_position = hasattr(engine, "num_bindings")
-    return _ByPosition(trt, engine) if by_position else _ByName(trt, engine)
+    return _ByPosition(engine) if by_position else _ByName(trt, engine)
 
 
 def quiet_log(trt: Any) -> Any:

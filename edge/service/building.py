@@ -18,30 +18,43 @@ from edge.service.config import Config
 
 __all__ = ["build_engines"]
 
+#: The child finds its modules where this process found them, and not in the working folder.
+_START = (
+    "import sys; sys.path[:] = sys.argv[1].split(chr(10)); "
+    "from export.cli import main; raise SystemExit(main(sys.argv[2:]))"
+)
 _LOOK_S = 0.5
 #: All networks of a bundle on the slowest Jetson take a quarter of it.
 _LONGEST_S = 3600.0
 _MOST_LINES = 200
 
 
-def build_engines(config: Config, *, log: Callable[[str], None], wait: Callable[[], bool]) -> None:
+def build_engines(
+    config: Config, precision: str, *, log: Callable[[str], None], wait: Callable[[], bool]
+) -> None:
     """Run ``edge-export build`` and pass on what it says.
 
     Args:
-        config: names the bundle.
+        config: names the bundle, and the accelerator.
+        precision: of the engines.
         log: takes its lines.
         wait: called twice a second meanwhile; false ends the build.
 
     Raises:
-        TransientError: it was told to stop, or takes longer than an hour.
-        UnavailableError: the build failed; its own words were logged.
+        TransientError: it was told to stop.
+        UnavailableError: the build failed, and its own words were logged; or takes longer than an
+            hour.
     """
     command = [
         sys.executable,
-        "-m",
-        "export.cli",
+        "-c",
+        _START,
+        "\n".join(sys.path),
         "build",
         *([config.bundle] * bool(config.bundle)),
+        "--precision",
+        precision,
+        *(["--dla", config.dla] * bool(config.dla)),
     ]
     for key in config.trust:
         command += ["--trust", key]
@@ -79,8 +92,8 @@ def _await(process: subprocess.Popen[str], wait: Callable[[], bool]) -> str:
             return process.communicate(timeout=_LOOK_S)[1]
         if not wait():
             raise TransientError("the build of the engines was stopped", code="engine.stopped")
-    raise TransientError(
+    raise UnavailableError(
         "the build of the engines takes longer than an hour",
         hint="see why with: edge-export build",
-        code="engine.stopped",
+        code="engine.build",
     )

@@ -88,4 +88,20 @@ def _run(options: argparse.Namespace) -> int:
             print(row)
     if failed is not None:
         raise failed
+    if any(row.built for row in rows) and not options.json:
+        say(PROGRAM, _how_to_run(options))
     return 0
+
+
+def _how_to_run(options: argparse.Namespace) -> str:
+    """Return what takes the engines that were built; nothing does so by itself."""
+    words = [] if options.bundle is None else [f"--bundle {options.bundle}"]
+    words.append("--engine tensorrt")
+    if options.precision not in ("auto", "all"):
+        words.append(f"--precision {options.precision}")
+    if options.dla is not None:
+        words.append(f"--dla {options.dla}")
+    bundle = "" if options.bundle is None else f" {options.bundle}"
+    line = f"to run them: edge-run {' '.join(words)}"
+    # A race is of the GPU: an accelerator has to be asked for.
+    return line if options.dla is not None else f"{line}, or race them: edge-export race{bundle}"

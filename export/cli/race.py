@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from edge.choice import MAX_THREADS, SCHEMA, race_file
 from edge.cli.common import positive_number, say, whole_number
 from edge.errors import OutputError
+from edge.places import state_folder
 from export.cli.common import PROGRAM, add_json
 from export.progress import open_progress
 
@@ -23,11 +25,11 @@ in turn; and write which is best beside the bundle, as BUNDLE.race.json, where e
 """
 _EXAMPLES = """\
 examples:
-  edge-export race my-bundle
+  edge-export race
   edge-export race my-bundle --threads 1 2 4 --seconds 5
   edge-export race my-bundle --data data --limit 500     # accuracy measured here, too
 
-TensorRT takes part once its engines are built: edge-export build my-bundle
+TensorRT takes part once its engines are built: edge-export build my-bundle --precision all
 The rule of choice: docs/race.md
 """
 
@@ -41,7 +43,8 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path)
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, nargs="?",
+                        help="default: the package's own")  # fmt: skip
     parser.add_argument("--data", metavar="DIR", type=Path,
                         help="measure accuracy on these data packs (default: the bundle's "
                         "evidence)")  # fmt: skip
@@ -60,6 +63,7 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     import json
 
+    from edge.bundle import default_bundle
     from export.race.run import Plan, run_race
     from export.race.words import lines
 
@@ -69,10 +73,15 @@ def _run(options: argparse.Namespace) -> int:
         data=options.data,
         limit=options.limit,
     )
-    out = options.out or race_file(options.bundle)
+    bundle = options.bundle or default_bundle()
+    out = options.out or race_file(bundle)
+    if out.parent == state_folder():
+        # The package lies where its user may not write, and nothing may have made this one yet.
+        with contextlib.suppress(OSError):
+            out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_folder(out.parent)
     with open_progress(PROGRAM) as progress:
-        race = run_race(options.bundle, plan, say=progress)
+        race = run_race(bundle, plan, say=progress)
     race.write(out)
     if options.json:
         print(json.dumps({"schema": SCHEMA, **race.to_json()}, allow_nan=False))

@@ -36,7 +36,9 @@ def likeness(way: Way, others: Sequence[Way], scenes: Sequence[Scene]) -> float:
         scenes: to show to both.
 
     Returns:
-        Of the output that differs most, all scenes together; NaN where it gives what is no number.
+        Of the outputs that differ most, those of one meaning and all scenes together; NaN where it
+        gives what is no number. A detector has scores for faces of every size, and where there is
+        none of a size they are near zero, of which rounding leaves nothing to compare.
 
     Raises:
         EdgeError: the way does not run.
@@ -58,7 +60,7 @@ def likeness(way: Way, others: Sequence[Way], scenes: Sequence[Scene]) -> float:
             continue
         # An engine that is broken may give what is no number; it is like nothing then.
         with np.errstate(all="ignore"):
-            found = [cosine(a, b) for a, b in zip(wanted, seen, strict=True)]
+            found = [cosine(wanted[meaning], seen[meaning]) for meaning in seen]
         return float(np.min(found))
     raise UnavailableError(
         f"{way.artefact.where}: no engine is installed that {way.engine} could be held to",
@@ -66,15 +68,17 @@ def likeness(way: Way, others: Sequence[Way], scenes: Sequence[Scene]) -> float:
     )
 
 
-def _answers(way: Way, scenes: Sequence[Scene]) -> list[NDArray[np.float32]]:
-    """Return the real values of every output, all scenes together."""
+def _answers(way: Way, scenes: Sequence[Scene]) -> dict[str, NDArray[np.float32]]:
+    """Return the real values of the outputs by their meaning, all scenes together."""
     contract = way.artefact.contract
-    answers: list[list[NDArray[np.float32]]] = [[] for _ in contract.outputs]
+    answers: dict[str, list[NDArray[np.float32]]] = {}
     with way.open() as engine:
         fill_map(contract, engine)
         for scene in scenes:
             show(contract, engine, scene)
             engine.run()
-            for kept, spec, stored in zip(answers, contract.outputs, engine.outputs, strict=True):
-                kept.append(spec.to_real(slot(engine, stored, 0)))
-    return [np.stack(kept) for kept in answers]
+            # By position: an array in a local name would outlive the engine whose memory it is.
+            for i, spec in enumerate(contract.outputs):
+                real = spec.to_real(slot(engine, engine.outputs[i], 0))
+                answers.setdefault(spec.meaning, []).append(real.ravel())
+    return {meaning: np.concatenate(kept) for meaning, kept in answers.items()}

@@ -22,7 +22,7 @@ from edge.stages.base import crop_matrix, fill_picture, store_bytes
 
 __all__ = ["Scene", "draw_scenes", "fill_map", "show"]
 
-_URI = "synthetic://?faces=1&frames={count}&seed=7"
+_URI = "synthetic://?faces=1&masked={masked}&frames={count}&seed=7"
 #: Side of a face's box against the distance of its eyes, as the detector boxes faces, roughly.
 _SIDE = 2.4
 
@@ -41,8 +41,18 @@ class Scene:
 
 
 def draw_scenes(count: int) -> list[Scene]:
-    """Draw so many frames of one face that moves."""
-    with SyntheticSource(_URI.format(count=count)) as source:
+    """Draw so many frames of one face that moves; half of them of one that wears a mask.
+
+    A network that looks for what covers a face answers next to nothing without, and two answers of
+    nothing are like each other or not by chance.
+    """
+    return [*_draw(count - count // 2, masked=0), *_draw(count // 2, masked=1)]
+
+
+def _draw(count: int, *, masked: int) -> list[Scene]:
+    if not count:
+        return []
+    with SyntheticSource(_URI.format(count=count, masked=masked)) as source:
         return [
             Scene(frame, _face(source.points(frame.index)[0]))
             for frame in itertools.islice(source, count)

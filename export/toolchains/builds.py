@@ -130,9 +130,9 @@ def build_bundle(
     try:
         dla = "" if wish.dla is None else str(wish.dla)
         target = target_of(gpu, import_tensorrt(), dla=dla)
+        say(f"for {target}, through {gpu.library}")
     finally:
         gpu.close()
-    say(f"for {target}")
     engines = EngineCache(cache)
     for artefact in artefacts:
         row = _one(artefact, wish, engines, target, say)
@@ -169,13 +169,16 @@ def _one(
     target: Target,
     say: Callable[[str], None],
 ) -> Row:
-    if not wish.force and engines.find(artefact.sha256, target) is not None:
+    if _is_up_to_date(artefact, wish, engines, target):
         return Row(artefact)
     if engines.refused:
         say(f"{artefact.task} {artefact.precision}: {engines.refused}; it is built again")
-    with engines.building(artefact.sha256, target):
+    name = f"{artefact.task} {artefact.precision}"
+    with engines.building(
+        artefact.sha256, target, waits=lambda: say(f"{name}: another process builds it: waiting")
+    ):
         # Somebody else may have built it while this process waited for its turn.
-        if not wish.force and engines.find(artefact.sha256, target) is not None:
+        if _is_up_to_date(artefact, wish, engines, target):
             return Row(artefact)
         try:
             return Row(artefact, _build(artefact, wish, engines, target, say))
@@ -184,6 +187,26 @@ def _one(
             raise
         except EdgeError as error:
             return Row(artefact, error=error)
+
+
+def _is_up_to_date(artefact: Artefact, wish: Wish, engines: EngineCache, target: Target) -> bool:
+    """Tell whether there is an engine, and whether it was built for so many faces.
+
+    What was asked for counts, not what became of it: a layer may allow one face only.
+    """
+    plan = None if wish.force else engines.find(artefact.sha256, target)
+    if plan is None:
+        return False
+    record = engines.find(_layers_key(artefact), target)
+    # As this device wrote it; a power cut may have left the record of another engine.
+    asked = {} if record is None else json.loads(record)
+    built = (asked.get("plan_sha256"), asked.get("batch"))
+    return built == (hashlib.sha256(plan).hexdigest(), _batch(artefact, wish))
+
+
+def _batch(artefact: Artefact, wish: Wish) -> int:
+    """Return how many faces an engine is asked to take."""
+    return wish.batch if _reads_faces(artefact.contract) and wish.dla is None else 1
 
 
 def _build(
@@ -200,7 +223,7 @@ def _build(
         artefact.precision,
         workspace_mib(System(), wish.memory_mib),
         wish.dla,
-        wish.batch if _reads_faces(artefact.contract) else 1,
+        _batch(artefact, wish),
     )
     say(f"{name}: building, with {options.workspace_mib} MiB to try kernels in; takes minutes")
     built = build(
@@ -212,7 +235,7 @@ def _build(
     )
     engines.put(artefact.sha256, target, built.plan)
     engines.put(_TIMING, target, built.timing)
-    engines.put(_layers_key(artefact), target, _layers_json(artefact, built, target))
+    engines.put(_layers_key(artefact), target, _layers_json(artefact, wish, built, target))
     for line in built.warnings:
         say(f"{name}: TensorRT warns: {line}")
     return built
@@ -239,12 +262,14 @@ def _layers_key(artefact: Artefact) -> str:
     return hashlib.sha256(f"layers {artefact.sha256}".encode()).hexdigest()
 
 
-def _layers_json(artefact: Artefact, built: Built, target: Target) -> bytes:
+def _layers_json(artefact: Artefact, wish: Wish, built: Built, target: Target) -> bytes:
     table = {
         "schema": LAYERS_SCHEMA,
         "file": artefact.file,
         "onnx_sha256": artefact.sha256,
         "target": target.to_json(),
+        "plan_sha256": hashlib.sha256(built.plan).hexdigest(),
+        "batch": _batch(artefact, wish),
         "dla": None if built.dla is None else built.dla.to_json(),
         "layers": [layer.to_json() for layer in built.layers],
     }

@@ -271,6 +271,24 @@ def test_engines_that_are_missing_stale_and_damaged(case: Case) -> None:
     assert "nothing that can be read" in others.what and str(case.engines / "x.plan") in others.mend
 
 
+def test_engines_are_looked_for_as_the_service_wants_them(case: Case) -> None:
+    mask, emotion = networks(case)
+    finding = built(case)
+    # Nothing takes them unasked.
+    assert finding.mend.endswith(f"then: edge-export race {case.bundle}")
+    text = 'source = "v4l2:///dev/video0"\nengine = "tensorrt"\nprecision = "int8"\ndla = "1"\n'
+    case.config.write_text(text)
+    finding = built(case)
+    assert finding.what.startswith(f"0 of 2 networks have an engine for {ORIN}, DLA 1")
+    asked = f"edge-export build {case.bundle} --precision int8 --dla 1"
+    assert finding.mend == f"{asked}, or let the service do it at its start: minutes"
+    for artefact in (mask, emotion):
+        cache_of(case).put(artefact.sha256, dataclasses.replace(ORIN, dla="1"), b"plan")
+    assert built(case).level == "ok"
+    case.config.write_text(text.replace("int8", "fp16"))
+    assert "has no fp16 ONNX file" in built(case).what
+
+
 def test_a_key_that_others_may_read_and_one_that_is_gone(case: Case) -> None:
     cache_of(case).put(networks(case)[0].sha256, ORIN, b"plan")
     case.key.chmod(0o644)

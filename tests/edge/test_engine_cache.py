@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 import threading
@@ -136,6 +137,51 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         cache.find(ONNX, ORIN)
 
 
+def test_the_key_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root in another user's environment: what that user wrote would run as root."""
+    cache, key = _cache(tmp_path), tmp_path / "state" / "engine.key"
+    cache.put(ONNX, ORIN, PLAN)
+    if os.geteuid() == 0:
+        os.chown(key, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(ConfigError, match="is another user's"):
+        cache.find(ONNX, ORIN)
+
+
+def test_who_is_killed_in_mid_write_leaves_a_whole_engine_or_none(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from edge.engines.cache import EngineCache, Target\n"
+        "folder = Path(sys.argv[1])\n"
+        "key = folder / 'state' / 'engine.key'\n"
+        "cache = EngineCache(folder / 'engines', key=key, root=folder / 'board')\n"
+        f"target = {ORIN!r}\n"
+        "for number in range(1000):\n"
+        f"    cache.put({ONNX!r}, target, bytes([number % 256]) * 3_000_000)\n"
+        "    print(number, flush=True)\n"
+    )
+    cache = _cache(tmp_path)
+    for _ in range(4):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None and writer.stdout.readline() == b"0\n"
+            writer.kill()
+        plan = cache.find(ONNX, ORIN)
+        assert plan is not None and len(plan) == 3_000_000 and plan.count(plan[:1]) == 3_000_000
+
+
+def test_what_is_dropped_is_gone(tmp_path: Path) -> None:
+    cache = _cache(tmp_path)
+    cache.put(ONNX, ORIN, PLAN)
+    for _ in range(2):
+        cache.drop(ONNX, ORIN)
+        assert cache.find(ONNX, ORIN) is None and cache.refused == ""
+
+
 def test_a_key_is_not_read_through_a_link(tmp_path: Path) -> None:
     cache, key = _cache(tmp_path), tmp_path / "state" / "engine.key"
     key.parent.mkdir()
@@ -166,19 +212,19 @@ def test_two_first_starts_at_once_have_one_key(tmp_path: Path) -> None:
 
 
 def test_only_one_builds_at_a_time(tmp_path: Path) -> None:
-    cache, inside, seen = _cache(tmp_path), threading.Event(), []
+    cache, seen = _cache(tmp_path), []
+    inside, waits = threading.Event(), threading.Event()
 
     def second() -> None:
         inside.wait()
-        with _cache(tmp_path).building(ONNX, ORIN):
+        with _cache(tmp_path).building(ONNX, ORIN, waits=waits.set):
             seen.append(_cache(tmp_path).find(ONNX, ORIN))
 
     waiting = threading.Thread(target=second)
     waiting.start()
     with cache.building(ONNX, ORIN):
         inside.set()
-        waiting.join(0.1)
-        assert waiting.is_alive() and seen == []
+        assert waits.wait(10) and waiting.is_alive() and seen == []
         cache.put(ONNX, ORIN, PLAN)
     waiting.join()
     assert seen == [PLAN]

@@ -13,7 +13,7 @@ import pytest
 from edge.bundle import Bundle
 from edge.choice import Choice, Chosen
 from edge.engines import made_for
-from edge.errors import BundleError, EdgeError, TransientError, UnavailableError
+from edge.errors import BundleError, EdgeError, TransientError, UnavailableError, UsageError
 from edge.service.building import build_engines
 from edge.service.config import Config
 from edge.ways import Ways
@@ -116,8 +116,8 @@ def test_missing_engines_are_built_at_the_first_start(
     opened, waits, log = Bundle.open(onnx_bundle), list[int](), list[str]()
     config = Config(source="synthetic://", bundle=str(onnx_bundle))
 
-    def build() -> None:
-        build_engines(config, log=log.append, wait=lambda: not waits.append(1))
+    def build(precision: str) -> None:
+        build_engines(config, precision, log=log.append, wait=lambda: not waits.append(1))
 
     with play(monkeypatch, tmp_path):
         with pytest.raises(UnavailableError) as missing:
@@ -138,8 +138,8 @@ def test_a_build_that_fails_falls_back_where_that_is_allowed(
     config = Config(source="synthetic://", bundle=str(onnx_bundle))
 
     def ways(**given: Any) -> Ways:
-        def build() -> None:
-            build_engines(config, log=log.append, wait=lambda: True)
+        def build(precision: str) -> None:
+            build_engines(config, precision, log=log.append, wait=lambda: True)
 
         return Ways(engine="tensorrt", build=build, report=heard.append, **given)
 
@@ -152,12 +152,78 @@ def test_a_build_that_fails_falls_back_where_that_is_allowed(
 
 
 @pytest.mark.usefixtures("at_home")
+def test_an_accelerators_engines_are_built_at_the_first_start(
+    onnx_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the configuration says it, through what opens a service's networks."""
+    opened, log = Bundle.open(onnx_bundle), list[str]()
+    config = Config(bundle=str(onnx_bundle), engine="tensorrt", precision="fp16", dla="1")
+    with play(monkeypatch, tmp_path, DLA="2"):
+        ways = Ways(
+            engine=config.engine,
+            precision=config.precision,
+            dla=config.dla,
+            build=lambda kind: build_engines(config, kind, log=log.append, wait=lambda: True),
+        )
+        assert _engine_of(ways, opened, "mask") == "tensorrt"
+    assert any("DLA 1" in line for line in log)
+
+
+@pytest.mark.usefixtures("at_home")
+def test_nothing_is_imported_from_the_working_folder(
+    onnx_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "export").mkdir(parents=True)
+    (here / "export" / "__init__.py").write_text("raise SystemExit('taken from here')")
+    monkeypatch.chdir(here)
+    config, log = Config(bundle=str(onnx_bundle)), list[str]()
+    with play(monkeypatch, tmp_path):
+        build_engines(config, "int8", log=log.append, wait=lambda: True)
+    assert any("mask int8: building" in line for line in log)
+
+
+def test_an_accelerator_without_its_engine_is_refused() -> None:
+    with pytest.raises(UsageError, match="accelerator 0 is TensorRT's alone"):
+        Ways(engine="onnxruntime", dla="0")
+
+
+def test_a_precision_is_taken_instead_of_what_a_race_chose(onnx_bundle: Path) -> None:
+    opened = Bundle.open(onnx_bundle)
+    choice = Choice("", {"mask": Chosen("onnxruntime", "int8", 1)}, ())
+    engine, contract = Ways(choice=choice, precision="fp16").open(opened, "mask")
+    with closing(engine):
+        assert contract.inputs[0].dtype == "float32"
+    with pytest.raises(BundleError, match="no fp32 artefact"):
+        Ways(precision="fp32").open(opened, "mask")
+
+
+@pytest.mark.usefixtures("at_home")
 def test_a_build_can_be_stopped(
     onnx_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Config(source="synthetic://", bundle=str(onnx_bundle))
     with play(monkeypatch, tmp_path, BUILD="hang", forgive=True), pytest.raises(TransientError):
-        build_engines(config, log=lambda line: None, wait=lambda: False)
+        build_engines(config, "int8", log=lambda line: None, wait=lambda: False)
+
+
+@pytest.mark.usefixtures("at_home")
+def test_a_build_without_an_end_falls_back_where_that_is_allowed(
+    onnx_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.service.building._LONGEST_S", 0.5)
+    config, heard = Config(bundle=str(onnx_bundle)), list[EdgeError]()
+    with play(monkeypatch, tmp_path, BUILD="hang", forgive=True):
+        ways = Ways(
+            engine="tensorrt",
+            fallback="onnxruntime",
+            report=heard.append,
+            build=lambda kind: build_engines(
+                config, kind, log=lambda line: None, wait=lambda: True
+            ),
+        )
+        assert _engine_of(ways, Bundle.open(onnx_bundle), "mask") == "onnxruntime"
+    assert "longer than an hour" in heard[0].what
 
 
 def test_the_choice_of_another_bundle_is_told_and_passed_over(

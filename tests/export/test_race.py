@@ -96,6 +96,20 @@ def test_the_command_writes_what_the_device_reads(
 
 
 @pytest.mark.usefixtures("no_children")
+def test_the_packages_own_bundle_is_raced_into_the_state(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose folder nothing has made before on a fresh machine."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    for module in ("edge.bundle", "edge.choice"):
+        monkeypatch.setattr(f"{module}.default_bundle", lambda: bundle)
+    assert main(["race", "--threads", "1", "--seconds", "0.02"]) == 0
+    written = tmp_path / "home" / "state" / "unveil-edge" / "bundle.race.json"
+    assert written == race_file(bundle) and choice_of(bundle, written).of("identity")
+
+
+@pytest.mark.usefixtures("no_children")
 def test_the_table_says_what_was_chosen_and_why(
     bundle: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -52,7 +52,8 @@ class Bare:
 def plan_of(trt: Any, logger: Any) -> bytes:
     builder = trt.Builder(logger)
     built = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
-    assert trt.OnnxParser(built, logger).parse(network("int8"))
+    parser = trt.OnnxParser(built, logger)
+    assert parser.parse(network("int8"))
     config = builder.create_builder_config()
     config.set_flag(trt.BuilderFlag.INT8)
     return bytes(builder.build_serialized_network(built, config))

@@ -58,7 +58,7 @@ def play(
         settings: others of the stand-in: COMPUTE="8.7", CUDA_VERSION="12.6", MEMORY_MIB="4096"
             (of the GPU), DLA="2" (cores), UNREAD="Relu,..." (operators that the parser lacks),
             WORKSPACE_MIB="64" (that the builder needs), BUILD="crash", "killed", "hang",
-            "exit" or "slow", TENSORRT_VERSION="12.0.0".
+            "exit" or "slow", RUNTIME="none" (it does not start), TENSORRT_VERSION="12.0.0".
 
     Yields:
         The file of violations, one a line.

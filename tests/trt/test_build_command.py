@@ -22,6 +22,9 @@ pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install -e .[
 
 from edge.bundle import Bundle
 from edge.engines import open_engine
+from edge.engines.cache import EngineCache
+from edge.engines.gpu import open_gpu
+from edge.engines.plans import import_tensorrt, target_of
 from edge.errors import UnavailableError
 from export.cli import main
 from export.toolchains import builds, rules
@@ -171,6 +174,69 @@ def test_a_damaged_engine_is_built_again_and_never_woken(
 
 
 @pytest.mark.usefixtures("quick")
+def test_another_number_of_faces_is_another_engine(
+    board: Play, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def states(*given: str) -> list[tuple[str, int | None]]:
+        assert main(["build", str(bundle), "--json", *given]) == 0
+        return [(row["state"], row["batch"]) for row in _json(capsys)]
+
+    with board(DLA="1"):
+        assert states() == [("built", 4)]
+        assert states("--batch", "2") == [("built", 2)]
+        assert states("--batch", "2") == [("up to date", None)]
+        assert states() == [("built", 4)]
+        assert states() == [("up to date", None)]
+        # The accelerator takes one, whatever is asked for.
+        assert states("--dla", "0") == [("built", 1)]
+        assert states("--dla", "0", "--batch", "2") == [("up to date", None)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_engine_without_its_own_record_is_built_again(
+    board: Play, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a power cut leaves them: the engine is new, and the record the last one's."""
+    engines = tmp_path / "engines"
+    command = ["build", str(bundle), "--json", "--cache", str(engines)]
+    with board():
+        assert main([*command, "--batch", "2"]) == 0
+        artefact = Bundle.open(bundle).artefact("mask", "onnxruntime", "int8")
+        gpu = open_gpu()
+        target = target_of(gpu, import_tensorrt())
+        gpu.close()
+        cache = EngineCache(engines)
+        record = cache.find(builds._layers_key(artefact), target)
+        assert record is not None and json.loads(record)["batch"] == 2
+        assert main([*command, "--batch", "3"]) == 0
+        cache.put(builds._layers_key(artefact), target, record)
+        capsys.readouterr()
+        assert main([*command, "--batch", "2"]) == 0
+        assert [row["state"] for row in _json(capsys)] == ["built"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "--engine tensorrt, or race them: edge-export race "),
+        (["--precision", "fp16"], "--engine tensorrt --precision fp16, or race them"),
+        (["--precision", "fp16", "--dla", "0"], "--engine tensorrt --precision fp16 --dla 0"),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_what_runs_the_engines_is_told(
+    board: Play, bundle: Path, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+) -> None:
+    with board(DLA="1", cuda="cuda-python"):
+        assert main(["build", str(bundle), *given]) == 0
+        told = capsys.readouterr().err
+        assert ", through cuda-python" in told.splitlines()[0]
+        assert f"to run them: edge-run --bundle {bundle} {said}" in told
+        assert main(["build", str(bundle), *given]) == 0
+        assert "to run them" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
 def test_layers_are_written_also_of_what_was_there(
     board: Play, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +358,22 @@ def test_a_bundle_without_such_a_file(
         assert main(["build", str(write_bundle(tmp_path / "null"))]) == 76
         _refused(capsys, "build.artefact")
         assert main(["build", str(tmp_path / "none")]) == 66
+
+
+def test_what_was_built_is_raced(
+    board: Play, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real race with the real engine, whose library alone is the stand-in."""
+    monkeypatch.setattr("export.race.run.memory_mib", lambda path, way: 4.0)
+    out, asked = tmp_path / "race.json", ["--threads", "1", "--seconds", "0.02"]
+    with board(cuda="cuda-python"):
+        assert main(["build", str(bundle), "--precision", "fp16"]) == 0
+        assert main(["race", str(bundle), "--out", str(out), *asked]) == 0
+    ways = json.loads(out.read_text())["ways"]["mask"]
+    raced = {(way["engine"], way["precision"]): way for way in ways}
+    fp16, int8 = raced["tensorrt", "fp16"], raced["tensorrt", "int8"]
+    assert fp16["times"] and fp16["cosine"] > 0.999 and not fp16["problem"]
+    assert "none was built yet" in int8["problem"]
 
 
 def test_two_at_once_build_once(board: Play, bundle: Path) -> None:

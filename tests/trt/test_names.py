@@ -70,7 +70,7 @@ PARTLY: Mapping[str, tuple[str, ...]] = {
     "ParserError.node_operator": _FROM_10,
 }
 #: Of the module's own ``__init__``, not of a class.
-MODULE = {"__version__", "nptype"}
+MODULE = {"__version__"}
 #: Members of TensorRT's that are also names of ours, or of Python's.
 COMMON = {"dtype", "name", "nbytes", "precision", "shape", "type", "value"}
 

@@ -55,7 +55,8 @@ class Open(Bare):
 def _open_plan(trt: Any, logger: Any, *, most: int = 4, profile: bool = True) -> Any:
     builder = trt.Builder(logger)
     made = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
-    assert trt.OnnxParser(made, logger).parse(network("int8"))
+    parser = trt.OnnxParser(made, logger)
+    assert parser.parse(network("int8"))
     made.get_input(0).shape = (-1, 16, 16, 3)
     assert made.get_output(0).shape == (-1, 3)
     config = builder.create_builder_config()

@@ -82,7 +82,7 @@ def build_here(
     return Built(
         plan=content,
         timing=_timing_of(config),
-        layers=_layers(trt, log, network, content, where),
+        layers=_layers(trt, log, network, content, options, where),
         dla=dla,
         batch=batch,
         seconds=time.monotonic() - begun,
@@ -191,12 +191,16 @@ def _dla_share(config: Any, network: Any) -> DlaShare:
     return DlaShare(len(layers), tuple(name.removeprefix("node_of_") for name in fallen))
 
 
-def _layers(trt: Any, log: Any, network: Any, plan: bytes, where: str) -> tuple[PlanLayer, ...]:
+def _layers(
+    trt: Any, log: Any, network: Any, plan: bytes, options: Options, where: str
+) -> tuple[PlanLayer, ...]:
     """Wake the engine once, which also shows that it wakes, and ask what is in it."""
     runtime = trt.Runtime(log)
+    if options.dla is not None:
+        runtime.DLA_core = options.dla
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise not_built(trt, log, where=where, workspace_mib=0)
+        raise not_built(trt, log, where=where, workspace_mib=options.workspace_mib)
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
     # From what depends to what it depends on.

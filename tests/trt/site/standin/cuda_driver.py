@@ -107,6 +107,8 @@ def cuMemHostAlloc(size: int, flags: int) -> tuple[Any, ...]:
 
 
 def cuMemFreeHost(address: int) -> tuple[Any, ...]:
+    if not GPU.stack:
+        return (CUresult.CUDA_ERROR_INVALID_CONTEXT,)
     return _answer(GPU.host_free, int(address))
 
 

@@ -110,7 +110,8 @@ class Gpu:
     def left(self) -> str:
         """Return what was never freed, in words."""
         streams = sum(not stream.freed for stream in self._streams.values())
-        parts = [(len(self._memory), "allocations"), (streams, "streams")]
+        parts = [(len(self._memory), "allocations"), (streams, "streams"),
+                 (len(self._host), "page-locked")]  # fmt: skip
         return ", ".join(f"{count} {what}" for count, what in parts if count)
 
     def allocate(self, size: int) -> int:

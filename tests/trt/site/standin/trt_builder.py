@@ -52,6 +52,8 @@ class Builder:
         same_type(config, "IBuilderConfig", "build_serialized_network")
         if network._file is None:
             violate("build_serialized_network: the network is empty")
+        if not network._has_weights:
+            violate("build_serialized_network: the parser was freed, and the weights with it")
         _misbehave()
         problem = self._problem(network, config)
         if problem:

@@ -116,6 +116,8 @@ class INetworkDefinition:
             violate("create_network: without EXPLICIT_BATCH the parser of TensorRT 8 reads nothing")
 
     _file: OnnxFile | None
+    #: The parser owns them.
+    _has_weights = False
 
     def _resize(self, name: str, shape: tuple[int, ...]) -> None:
         known = {tensor[0]: tensor[3] for tensor in self._file.tensors if tensor[1]} if (
@@ -205,6 +207,10 @@ class OnnxParser:
             violate("OnnxParser: the network is not empty")
         self._network, self._logger, self._faults = network, logger, list[Fault]()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_network"):
+            self._network._has_weights = False
+
     def parse(self, model: bytes, path: str | None = None) -> bool:
         if self._faults:
             violate("OnnxParser.parse: the errors of the last file were not cleared")
@@ -216,7 +222,7 @@ class OnnxParser:
             for fault in found:
                 say(self._logger, "ERROR", f"ModelImporter.cpp: {fault.text}")
             return False
-        self._network._file = found
+        self._network._file, self._network._has_weights = found, True
         return True
 
     @property

@@ -7,12 +7,12 @@ import json
 import weakref
 from typing import Any
 
-from standin import SegmentationFault, violate
+from standin import SegmentationFault, setting, violate
 from standin.gpu import GPU
 from standin.onnx_file import read
 from standin.release import VERSION, as_released, later
 from standin.trt_builder import MAGIC
-from standin.trt_config import IHostMemory
+from standin.trt_config import IHostMemory, dla_cores
 from standin.trt_context import SCRATCH, Core, IExecutionContext
 from standin.trt_network import DTYPES, ENUMS, need_logger, same_type, say
 
@@ -25,8 +25,22 @@ _DIGEST = 32
 class Runtime:
     def __init__(self, logger: Any) -> None:
         need_logger(logger)
+        if setting("RUNTIME") == "none":
+            say(logger, "ERROR", "CUDA initialization failure with error: 35")
+            raise TypeError("pybind11::init(): factory function returned nullptr")
         self._logger = logger
         self._engines: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._core = -1
+
+    @property
+    def DLA_core(self) -> int:
+        return self._core
+
+    @DLA_core.setter
+    def DLA_core(self, value: int) -> None:
+        if not 0 <= value < dla_cores():
+            violate(f"Runtime.DLA_core: there is no core {value}")
+        self._core = value
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:
         if not GPU.name:
@@ -55,6 +69,9 @@ class Runtime:
                     *GPU.compute, *header["compute"]
                 )
             )
+        if header["dla"] != self._core:
+            # It would wake on another core, or on none.
+            violate(f"an engine of DLA core {header['dla']}, and the runtime's is {self._core}")
         engine = ICudaEngine(_core(content, header, plan), self._logger)
         self._engines.add(engine)
         return engine
