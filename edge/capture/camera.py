@@ -53,6 +53,7 @@ class Camera:
         self._settings = settings
         self._closing = threading.Event()
         self._next_index = 0
+        self._child: Child | None = None
 
     def run(self) -> None:
         """Keep frames coming until ``stop``, or until the camera has an error that stays.
@@ -68,6 +69,7 @@ class Camera:
             if fault is not None:
                 self._status.lost(fault)
                 self._closing.wait(pauses.next(time.monotonic() - began))
+                self._await_its_end()
 
     def stop(self) -> None:
         """Have ``run`` return soon."""
@@ -84,15 +86,25 @@ class Camera:
             )
         except OSError as error:
             return self._fault(f"no capture process starts: {error.strerror}", "capture.start")
-        run = _Run(child)
+        self._child, run = child, _Run(child)
         try:
             self._follow(run)
         except ChildEnded as end:
             child.kill()
-            return self._fault(f"the capture process failed: {end}", end.code)
+            if child.is_gone:
+                return self._fault(f"the capture process failed: {end}", end.code)
+            held = f"its driver holds the capture process, which cannot be ended: {end}"
+            hint = "pull the camera out and put it in again, or restart the machine"
+            return self._fault(held, "capture.held", hint=hint)
         finally:
             child.close()
         return None
+
+    def _await_its_end(self) -> None:
+        """Wait for a child that a driver holds: one more each time would fill the memory."""
+        while self._child is not None and not (self._child.is_gone or self._closing.is_set()):
+            self._closing.wait(_LOOK_S)
+        self._child = None
 
     def _follow(self, run: _Run) -> None:
         """Hear a child until this is to end.
@@ -153,5 +165,5 @@ class Camera:
             return max(self._settings.open_s, self._settings.stall_s)
         return max(self._settings.stall_s, 3 / run.fps if run.fps else 0.0)
 
-    def _fault(self, what: str, code: str) -> EdgeError:
-        return TransientError(f"{self._status.uri}: {what}", code=code)
+    def _fault(self, what: str, code: str, *, hint: str = "") -> EdgeError:
+        return TransientError(f"{self._status.uri}: {what}", hint=hint, code=code)

@@ -85,6 +85,11 @@ class Child(Owned):
         with contextlib.suppress(OSError):  # a child that died already is heard of by ``hear``
             self._link.send(encode(task))
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the kernel has ended it; a driver that never returns may hold it for ever."""
+        return self._process.poll() is not None
+
     def hear(self, timeout_s: float) -> tuple[Message, Ring | None] | None:
         """Return the next message, with the ring that came with it.
 

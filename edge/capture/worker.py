@@ -9,6 +9,7 @@ kernel, when the parent dies, even if a driver never returns from a call.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import socket
@@ -71,6 +72,7 @@ class Worker:
         self._generation = 0
         self._free: list[int] = []
         self._index = 0
+        self._opened_s = math.inf
 
     def run(self) -> None:
         """Capture until the parent wants no more, or the source has an error that stays."""
@@ -80,9 +82,9 @@ class Worker:
                 self._tell(Opening())
                 # Before it is opened: what comes while an attempt fails is seen after it.
                 self._presence.look()
-                began = time.monotonic()
+                self._opened_s = math.inf
                 error = self._capture()
-                ran_s = time.monotonic() - began
+                ran_s = max(0.0, time.monotonic() - self._opened_s)
                 final = not isinstance(error, _PASSING) or isinstance(error, LibraryMissing)
                 self._tell(Lost(error, final))
                 if not final:
@@ -96,6 +98,7 @@ class Worker:
         """Give the source's frames; return why there are no more."""
         try:
             with open_source(self._task.uri) as source:
+                self._opened_s = time.monotonic()
                 self._drop_ring()
                 for frame in source:
                     self._give(frame, source.fps)

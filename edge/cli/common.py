@@ -37,6 +37,8 @@ TRUST: dict[str, Any] = {
 
 _INTERNAL = 70
 _INTERRUPTED = 130
+#: What OpenCV's exception carries instead of being a ``MemoryError``: cv::Error::StsNoMem.
+_CV_NO_MEMORY = -4
 _BROKEN_PIPE = 141  # what a shell shows for a command that SIGPIPE ended
 
 
@@ -70,7 +72,7 @@ class Progress:
         self._count = 0
         self._started = self._shown = time.monotonic()
         self._visible = False
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
 
     def step(self) -> None:
         """Count one frame, or whatever it is."""
@@ -104,10 +106,12 @@ def run_command(
     Returns:
         What the body returned, or the code of its error (docs/results.md has the table).
     """
+    _occupy_closed_streams()
     with _stderr_of_our_own():
         try:
             code = body(sys.argv[1:] if argv is None else argv)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return code
         except EdgeError as error:
             for line in error.lines():
@@ -123,10 +127,10 @@ def run_command(
             _abandon_stdout()
             say(program, f"{error.filename or 'system'}: {error.strerror or error}  [os]")
             return 73
-        except MemoryError:
-            say(program, "out of memory; give smaller pictures or free some memory  [memory]")
-            return _INTERNAL
         except Exception as error:
+            if _is_out_of_memory(error):
+                say(program, "out of memory; give smaller pictures or free some memory  [memory]")
+                return _INTERNAL
             if sys.flags.dev_mode:
                 raise
             say(
@@ -137,12 +141,21 @@ def run_command(
             return _INTERNAL
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory was refused, to Python or to OpenCV."""
+    is_opencv = type(error).__module__ == "cv2"  # not imported here: most commands need none
+    return isinstance(error, MemoryError) or (
+        is_opencv and getattr(error, "code", 0) == _CV_NO_MEMORY
+    )
+
+
 def say(program: str, message: object) -> None:
     """Write one line on standard error; without one to write to, do nothing."""
     line = " ".join(f"{program}: {message}".split("\n"))
     printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    with contextlib.suppress(OSError, ValueError):
-        print(printable, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed at the start; ``print`` would take standard output instead
+        with contextlib.suppress(OSError, ValueError):
+            print(printable, file=sys.stderr, flush=True)
 
 
 def whole_number(text: str) -> int:
@@ -161,6 +174,19 @@ def positive_number(text: str) -> float:
     if not 0 < number < 1e9:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return number
+
+
+def _occupy_closed_streams() -> None:
+    """Take the numbers 0, 1 and 2 where they are free, or the next file opened would get them.
+
+    A library that prints would then write into a file of results. What is opened in their place
+    refuses to be used, so that a result for nobody stays an error.
+    """
+    for number, refusing in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, refusing)  # the lowest number that is free
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from edge.cli.common import TRUST, Parser, default_gallery, run_command
 if TYPE_CHECKING:
     from edge.doctor.finding import Finding
     from edge.doctor.install import Step
+    from edge.service import Config
 
 __all__ = ["main"]
 
@@ -70,11 +71,17 @@ def _parser() -> Parser:
     )
     parser.add_argument("subjects", metavar="SUBJECT", nargs="*", help="look at these alone")
     parser.add_argument(
-        "--bundle", metavar="PATH", type=Path, help="networks (default: those of the package)"
+        "--bundle",
+        metavar="PATH",
+        type=Path,
+        help="networks (default: those of the configuration, or of the package)",
     )
     parser.add_argument("--trust", **TRUST)
     parser.add_argument(
-        "--gallery", metavar="PATH", type=Path, help=f"default: {default_gallery()}"
+        "--gallery",
+        metavar="PATH",
+        type=Path,
+        help=f"known people (default: those of the configuration, or {default_gallery()})",
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, default=_CONFIG, help=f"default: {_CONFIG}"
@@ -97,13 +104,25 @@ def _check(argv: Sequence[str]) -> int:
     from edge.bundle import default_bundle
     from edge.doctor.subjects import run_checks
 
+    config = _service_config(options.config)
     case = Case(
-        bundle=options.bundle or default_bundle(),
-        gallery=options.gallery or default_gallery(),
-        trust=options.trust,
+        bundle=Path(options.bundle or config.bundle or default_bundle()),
+        gallery=Path(options.gallery or config.gallery or default_gallery()),
+        trust=options.trust or [Path(key) for key in config.trust] or None,
         config=options.config,
     )
     return _say(run_checks(case, options.subjects), as_json=options.json)
+
+
+def _service_config(path: Path) -> Config:
+    """Return the service's configuration, so that what it names is looked at; else all defaults."""
+    from edge.errors import EdgeError
+    from edge.service.config import Config, read_config
+
+    try:
+        return read_config(path)
+    except EdgeError:  # the subject ``configuration`` tells of it
+        return Config()
 
 
 def _say(findings: list[Finding], *, as_json: bool) -> int:

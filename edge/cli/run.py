@@ -96,6 +96,18 @@ def _parser() -> Parser:
         "bundle's own choice)",
     )
     parser.add_argument(
+        "--precision",
+        choices=("int8", "fp16", "fp32", "dynamic"),
+        help="run the networks' files of this one (default: what edge-export race chose here, or "
+        "else int8 where the bundle has it)",
+    )
+    parser.add_argument(
+        "--dla",
+        metavar="N",
+        choices=("0", "1", "2", "3"),
+        help="run on this deep-learning accelerator, with --engine tensorrt (default: the GPU)",
+    )
+    parser.add_argument(
         "--fallback",
         choices=("tflite", "onnxruntime"),
         help="run on this one what the wanted engine cannot run here (default: refuse)",
@@ -138,6 +150,8 @@ def _reader(options: argparse.Namespace) -> Callable[[], Config]:
         "gallery": options.gallery,
         "threads": options.threads,
         "engine": options.engine,
+        "precision": options.precision,
+        "dla": options.dla,
         "fallback": options.fallback,
     }
     replaced = {key: value for key, value in given.items() if value is not None}

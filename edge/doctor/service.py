@@ -1,8 +1,7 @@
-"""The installed service: its unit, its environment, its configuration, and how it fares."""
+"""The installed service: its unit, its environment, and how it fares."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from edge.doctor.finding import Finding
 from edge.doctor.install.machine import Machine
 from edge.doctor.install.running import ServiceState, read_state
 from edge.doctor.install.target import SERVICE, UNIT_PATH, Target, read_target
-from edge.errors import EdgeError, MissingInput
+from edge.errors import EdgeError
 
-__all__ = ["check_configuration", "check_service", "judge_state"]
+__all__ = ["check_service", "judge_state"]
 
 _AGAIN = "sudo edge-doctor install"
 _LOG = "journalctl -u unveil-edge -n 50 --no-pager"
@@ -32,25 +31,6 @@ def check_service(case: Case) -> list[Finding]:
         what = f"{UNIT_PATH} is not one that this command wrote"
         return [Finding("service", "ok", what)]
     return [*_versions(machine, target, unit), *_state(machine)]
-
-
-def check_configuration(case: Case) -> list[Finding]:
-    """Read the service's configuration: every problem a finding."""
-    from edge.service import read_config
-
-    path = case.config
-    try:
-        config = read_config(path)
-    except MissingInput:
-        if not os.path.exists(path):
-            return [Finding("configuration", "ok", f"{path}: none yet")]
-        what = f"{path}: this user may not read it"
-        return [Finding("configuration", "warn", what, "sudo edge-doctor configuration")]
-    except EdgeError as error:
-        return [Finding("configuration", "fail", error.what, error.hint or f"edit {path}")]
-    sinks = ", ".join(sink.partition(":")[0] for sink in config.sinks)
-    what = f"{path}: {config.source.partition('://')[0]} to {sinks}"
-    return [Finding("configuration", "ok", what)]
 
 
 def _versions(machine: Machine, target: Target, unit: bytes) -> list[Finding]:

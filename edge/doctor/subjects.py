@@ -9,6 +9,7 @@ from edge.doctor.bundles import check_bundle, check_gallery
 from edge.doctor.cameras import check_cameras
 from edge.doctor.case import Case
 from edge.doctor.clock import check_clock
+from edge.doctor.configuration import check_configuration
 from edge.doctor.finding import Finding
 from edge.doctor.gpu import check_gpu
 from edge.doctor.heat import check_power, check_temperature, check_throttling
@@ -21,7 +22,7 @@ from edge.doctor.python import (
     check_python,
 )
 from edge.doctor.race import check_race
-from edge.doctor.service import check_configuration, check_service
+from edge.doctor.service import check_service
 from edge.doctor.storage import check_disk, check_memory
 from edge.errors import UsageError
 

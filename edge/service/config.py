@@ -60,6 +60,16 @@ class Config:
         'what runs the networks; "" is what a race chose here, or else the bundle\'s own choice',
         choices=("", *ENGINES),
     )
+    precision: str = setting(
+        "",
+        'which files of the networks; "" is what a race chose here, or else int8 if it is there',
+        choices=("", "int8", "fp16", "fp32", "dynamic"),
+    )
+    dla: str = setting(
+        "",
+        'number of the deep-learning accelerator that engine = "tensorrt" runs on; "" is the GPU',
+        choices=("", "0", "1", "2", "3"),
+    )
     fallback: str = setting(
         "",
         'what takes the place of an engine that is not to be had here; "" refuses to start',
@@ -110,10 +120,12 @@ def config_text(config: Config) -> str:
     """Return a configuration as the file that gives it, every key explained.
 
     Raises:
-        UsageError: it holds what no file can say, such as a path that is no Unicode.
+        UsageError: it holds what no file can say, such as a path that is no Unicode, or must not,
+            such as a password.
     """
     problems: list[Problem] = []
     read_table(Config, asdict(config), problems)
+    problems += _forbidden(config)
     if problems:
         raise UsageError(f"{problems[0].key}: {problems[0].what}", code="config.value")
     return write_table(config)

@@ -86,6 +86,7 @@ class Service(Owned):
         self._patient = patient
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._ready = False
+        self._settling = True
         self._extended_s = self._looked_s = float("-inf")
         self._lost: Event | None = None
         self._pace = Pace()
@@ -139,9 +140,9 @@ class Service(Owned):
         for outlet in self._works.outlets:
             outlet.write(seen.frame, seen.result)
         self._frame_s = time.monotonic()
-        if self._seen is None:
+        if self._settling:
             # What waited while the networks were opened says nothing of the board.
-            self._looked_s = self._frame_s
+            self._settling, self._looked_s = False, self._frame_s
             self._missed_share()
         self._seen = seen
         self._pace.step(self._frame_s)
@@ -179,7 +180,7 @@ class Service(Owned):
 
     def _step_ladder(self, now_s: float) -> None:
         """Look at the board as often as the settings say, and act on it."""
-        if self._seen is None or now_s - self._looked_s < self.config.ladder.every_s:
+        if self._settling or now_s - self._looked_s < self.config.ladder.every_s:
             return
         self._looked_s = now_s
         before = self._ladder.level
@@ -212,7 +213,7 @@ class Service(Owned):
 
     def _reload(self) -> None:
         """Read the configuration again and take it over; one that cannot be changes nothing."""
-        self.orders.reload = False
+        self.orders.reload, self._settling = False, True
         self._pass_on_events()
         self._notifier.reloading()
         before = self.config
@@ -243,7 +244,7 @@ class Service(Owned):
         self._works.live.reduce(self._ladder.reduction)
         self._frame_s = time.monotonic()
 
-    def _build_engines(self, config: Config) -> None:
+    def _build_engines(self, config: Config, precision: str) -> None:
         """Have what is missing built; whoever watches hears that this is meant."""
 
         def wait() -> bool:
@@ -252,7 +253,7 @@ class Service(Owned):
             return not self.orders.stop
 
         self._notifier.status("building the engines of this board")
-        build_engines(config, log=self._log, wait=wait)
+        build_engines(config, precision, log=self._log, wait=wait)
 
     def _report(self, now_s: float) -> Report:
         seen, lost = self._seen, self._lost

@@ -99,6 +99,8 @@ class Outlet(Owned):
     def _fail(self, error: EdgeError | OSError, now: float) -> None:
         """Give up what is open; say so the first time."""
         sink, self._sink = self._sink, None
+        # What did not open has not run, however long ago it last did.
+        ran_s = 0.0 if sink is None else now - self._since_s
         if sink is not None:
             try:
                 sink.close()
@@ -106,7 +108,7 @@ class Outlet(Owned):
                 with contextlib.suppress(EdgeError, OSError):
                     sink.discard()
         self.lost += 1
-        self._next_s = now + self._pauses.next(now - self._since_s)
+        self._next_s = now + self._pauses.next(ran_s)
         if not self.failing:
             self.failing = True
             code = error.code if isinstance(error, EdgeError) else "os"

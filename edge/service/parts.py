@@ -23,7 +23,7 @@ def open_pipeline(
     stack: ExitStack,
     *,
     report: Callable[[EdgeError], None],
-    build: Callable[[], None] | None = None,
+    build: Callable[[str], None] | None = None,
 ) -> Pipeline:
     """Open bundle, gallery and pipeline.
 
@@ -31,7 +31,7 @@ def open_pipeline(
         config: names them; without a gallery the user's usual one is taken, if it is there.
         stack: closes them, in the right order.
         report: hears why something takes the place of what was wanted.
-        build: makes the TensorRT engines that are missing; None leaves that out.
+        build: makes the TensorRT engines of a precision that are missing; None leaves that out.
 
     Raises:
         EdgeError: one of them does not open.
@@ -45,11 +45,13 @@ def open_pipeline(
         gallery = stack.enter_context(Gallery.open(path, revision))
     ways = Ways(
         engine=config.engine or None,
+        precision=config.precision or None,
         threads=config.threads,
-        choice=None if config.engine else _choice(config, bundle, report),
+        choice=None if config.engine or config.precision else _choice(config, bundle, report),
         fallback=config.fallback or None,
         report=report,
         build=build if config.build else None,
+        dla=config.dla,
     )
     return stack.enter_context(Pipeline(bundle, gallery=gallery, ways=ways))
 

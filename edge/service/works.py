@@ -27,7 +27,7 @@ class Works(Owned):
     Args:
         config: names them.
         listener: hears of camera and sinks, and of what takes the place of an engine.
-        build: builds what a configuration lacks of TensorRT's engines.
+        build: builds what a configuration lacks of TensorRT's engines of a precision.
         sinks: of the program around it, beside those of the configuration; closed with it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Works(Owned):
         config: Config,
         *,
         listener: Listener,
-        build: Callable[[Config], None],
+        build: Callable[[Config, str], None],
         sinks: Sequence[Sink] = (),
     ) -> None:
         self._listener = listener
@@ -79,20 +79,17 @@ class Works(Owned):
             pipeline = self._open_warm(config, fresh)
             kept = [outlet for outlet in self._named if outlet.uri in config.sinks]
             names = [outlet.uri for outlet in kept]
-            uris = [uri for uri in config.sinks if uri not in names]
-            self._make_room(uris)
-            added = self._open_outlets(uris, undo)
+            # A file, a port and a spool have one owner, however a URI writes them: what goes lets
+            # go first. Should the exchange fail, the next result opens it again.
+            for outlet in self._named:
+                if outlet not in kept:
+                    outlet.rest()
+            added = self._open_outlets([uri for uri in config.sinks if uri not in names], undo)
             self._exchange_live(config, pipeline)
             undo.pop_all()
-        removed = [outlet for outlet in self._named if outlet not in kept]
         self.config, self._named = config, kept + added
         old, self._engines = self._engines, fresh
         old.close()
-        for outlet in removed:
-            try:
-                outlet.close()
-            except EdgeError as error:
-                self._listener(Event("sink", f"{shown(outlet.uri)} fails: {error}", error.code))
 
     def close(self) -> None:
         """Close everything; a second call does nothing.
@@ -106,16 +103,6 @@ class Works(Owned):
             stack.callback(self._engines.close)
             stack.callback(self.capture.close)
             self._end_live()
-
-    def _make_room(self, uris: Iterable[str]) -> None:
-        """Let sinks of the same places rest: a file, a port and a spool have one owner.
-
-        Should the exchange fail, the next result opens them again.
-        """
-        places = {_place(uri) for uri in uris}
-        for outlet in self._named:
-            if _place(outlet.uri) in places:
-                outlet.rest()
 
     def _exchange_live(self, config: Config, pipeline: Pipeline) -> None:
         """Begin with the new pipeline, and with another source where another one is named."""
@@ -135,7 +122,7 @@ class Works(Owned):
     def _open_warm(self, config: Config, stack: ExitStack) -> Pipeline:
         """Open the pipeline and run every stage once, so that the first frame waits for nothing."""
         pipeline = open_pipeline(
-            config, stack, report=self._tell, build=lambda: self._build(config)
+            config, stack, report=self._tell, build=lambda precision: self._build(config, precision)
         )
         pipeline.warm_up()
         return pipeline
@@ -176,10 +163,6 @@ class Works(Owned):
 
     def _outlet(self, name: str, sink: Sink) -> Outlet:
         return Outlet(name, lambda: sink, listener=self._listener)
-
-
-def _place(uri: str) -> str:
-    return uri.partition("?")[0]
 
 
 def _close_quietly(outlet: Outlet) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from edge.errors import UsageError
 from edge.events import Listener
 from edge.query import read_query, shown, split_query
 from edge.sinks.base import Sink
 
-__all__ = ["Sink", "open_sink"]
+__all__ = ["Sink", "check_sink", "open_sink"]
 
 _CODE = "sink.query"
 
@@ -39,6 +42,21 @@ def open_sink(
         UnavailableError: a library is missing.
         OutputError: the place cannot be written to.
     """
+    return _opener(uri, live, fps, listener)()
+
+
+def check_sink(uri: str) -> None:
+    """Read a live source's sink's URI, and its password, and open nothing.
+
+    Raises:
+        UsageError: as ``open_sink`` would.
+        MissingInput, ConfigError: the file with the password cannot be used.
+    """
+    _opener(uri, True, 25.0, None)
+
+
+def _opener(uri: str, live: bool, fps: float, listener: Listener | None) -> Callable[[], Sink]:
+    """Return what opens the sink; whatever can be wrong with the URI itself is refused before."""
     scheme, colon, path = split_query(uri, code=_CODE)[0].partition(":")
     if colon and scheme in ("prometheus", "memory") and "?" in uri:
         raise UsageError(f"{shown(uri)}: takes no options", code=_CODE)
@@ -46,30 +64,33 @@ def open_sink(
         from edge.sinks.jsonl import JsonlOptions, JsonlSink
 
         _, lines = read_query(uri, JsonlOptions, code=_CODE)
-        return JsonlSink(path, live=live, options=lines, listener=listener)
+        return partial(JsonlSink, path, live=live, options=lines, listener=listener)
     if scheme == "images" and path:
         from edge.sinks.images import ImagesOptions, ImagesSink, SnapshotsSink
 
         _, images = read_query(uri, ImagesOptions, code=_CODE)
-        return SnapshotsSink(path, images) if live else ImagesSink(path)
+        return partial(SnapshotsSink, path, images) if live else partial(ImagesSink, path)
     if scheme == "video" and path:
         from edge.sinks.segments import SegmentsSink, VideoOptions
-        from edge.sinks.video import VideoSink
+        from edge.sinks.video import VideoSink, codec_of
 
         _, video = read_query(uri, VideoOptions, code=_CODE)
-        return SegmentsSink(path, video) if live else VideoSink(path, fps=fps)
+        codec_of(path)
+        return partial(SegmentsSink, path, video) if live else partial(VideoSink, path, fps=fps)
     if scheme == "mqtt" and colon:
-        from edge.sinks.mqtt import MqttSink
+        from edge.sinks.mqtt import MqttSink, read_address
 
-        return MqttSink(uri, live=live, listener=listener)
+        return partial(MqttSink, read_address(uri), live=live, listener=listener)
     if scheme == "prometheus" and colon:
-        from edge.sinks.metrics import open_metrics
+        from edge.sinks.metrics import MetricsFileSink, MetricsPortSink, read_place
 
-        return open_metrics(path)
+        if path.endswith(".prom"):
+            return partial(MetricsFileSink, path)
+        return partial(MetricsPortSink, *read_place(path))
     if scheme == "memory" and colon and not path:
         from edge.sinks.memory import MemorySink
 
-        return MemorySink()
+        return MemorySink
     raise UsageError(
         f"{shown(uri)!r} names no sink",
         hint="sinks are jsonl:PATH, jsonl:-, images:FOLDER, video:PATH, mqtt://HOST/TOPIC, "

@@ -15,7 +15,7 @@ from edge.frames import Frame
 from edge.results import FrameResult
 from edge.settings import setting
 from edge.sinks.base import Sink, not_written
-from edge.sinks.numbered import Numbered
+from edge.sinks.numbered import Numbered, remove_torn
 from edge.sources.header import SUFFIXES
 
 __all__ = ["ImagesOptions", "ImagesSink", "SnapshotsSink"]
@@ -28,6 +28,8 @@ _QUALITY = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 ]
 _SHOT = re.compile(r"shot-([0-9]{6,12})-frame-[0-9]{6,12}\.jpg")
+#: What ``edge.files.write_whole`` leaves when the process is killed in it.
+_TORN = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class SnapshotsSink(Sink):
         self._due_ns: int | None = None
         _make_folder(folder)
         try:
+            remove_torn(folder, _TORN)
             self._shots = Numbered(folder, _SHOT, keep=options.keep)
         except OSError as error:
             raise not_written(folder, error) from error
@@ -135,8 +138,9 @@ def _make_folder(folder: str) -> None:
 
 
 def _refuse_own_input(folder: str, frame: Frame) -> None:
-    parent = os.path.dirname(frame.source) or "."
-    if os.path.isfile(frame.source) and os.path.samefile(parent, folder):
+    if not (os.path.isfile(frame.source) and os.path.isdir(folder)):
+        return  # no file; or a folder that has gone, which the write says better
+    if os.path.samefile(os.path.dirname(frame.source) or ".", folder):
         raise OutputError(
             f"images:{folder}: is the folder that the pictures are read from",
             hint="name another folder, so that none of them is overwritten",

@@ -26,7 +26,7 @@ from edge.sinks.base import Sink, not_written
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-__all__ = ["MetricsFileSink", "MetricsPortSink", "open_metrics"]
+__all__ = ["MetricsFileSink", "MetricsPortSink", "read_place"]
 
 _DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 9273
 _STATES = ("masked", "unmasked", "incorrect")
@@ -39,19 +39,15 @@ _FILE_EVERY_S = 10.0
 _REQUEST_S = 5.0
 
 
-def open_metrics(place: str) -> Sink:
-    """Open the sink of ``prometheus:PLACE``.
+def read_place(place: str) -> tuple[str, int]:
+    """Read where ``prometheus:PLACE`` listens: host and port.
 
     Args:
-        place: ``HOST:PORT``, ``PORT``, nothing (127.0.0.1:9273), or a file that ends in ``.prom``.
+        place: ``HOST:PORT``, ``PORT``, or nothing (127.0.0.1:9273).
 
     Raises:
         UsageError: it is none of these.
-        UnavailableError: prometheus-client is not installed.
-        OutputError: the port is taken, or the file's folder is missing.
     """
-    if place.endswith(".prom"):
-        return MetricsFileSink(place)
     host, _, port = place.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or _DEFAULT_HOST
     number = port or str(_DEFAULT_PORT)
@@ -61,7 +57,7 @@ def open_metrics(place: str) -> Sink:
             hint="write prometheus:127.0.0.1:9273, or prometheus:PATH.prom",
             code="sink.uri",
         )
-    return MetricsPortSink(host, int(number))
+    return host, int(number)
 
 
 class _Metrics:

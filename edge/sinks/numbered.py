@@ -7,7 +7,7 @@ import os
 import re
 from collections import deque
 
-__all__ = ["Numbered"]
+__all__ = ["Numbered", "remove_torn"]
 
 
 class Numbered:
@@ -48,3 +48,16 @@ class Numbered:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self._folder, self._names[0]))
             self._names.popleft()
+
+
+def remove_torn(folder: str, pattern: re.Pattern[str]) -> None:
+    """Remove what a crash left half written: it would fill the disk, a file a crash.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    with os.scandir(folder) as entries:
+        torn = [entry.path for entry in entries if pattern.fullmatch(entry.name)]
+    for path in torn:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)

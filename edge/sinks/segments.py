@@ -14,7 +14,7 @@ from edge.frames import Frame
 from edge.results import FrameResult
 from edge.settings import setting
 from edge.sinks.base import Sink, not_written
-from edge.sinks.numbered import Numbered
+from edge.sinks.numbered import Numbered, remove_torn
 from edge.sinks.video import VideoSink
 
 __all__ = ["SegmentsSink", "VideoOptions"]
@@ -62,7 +62,7 @@ class SegmentsSink(Sink):
         # An ending is matched as the user wrote it: VideoSink takes .MP4, too.
         stem, suffix = re.escape(name), re.escape(self._suffix)
         try:
-            _remove_torn(self._folder, re.compile(rf"\.{stem}-[0-9]+\.[0-9a-f]+\.part{suffix}"))
+            remove_torn(self._folder, re.compile(rf"\.{stem}-[0-9]+\.[0-9a-f]+\.part{suffix}"))
             pattern = re.compile(rf"{stem}-([0-9]{{6,12}}){suffix}")
             self._pieces = Numbered(self._folder, pattern, keep=options.keep)
         except OSError as error:
@@ -124,12 +124,3 @@ class SegmentsSink(Sink):
                 video.discard()
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise not_written(f"{self._stem}{self._suffix}", full)
-
-
-def _remove_torn(folder: str, pattern: re.Pattern[str]) -> None:
-    """Remove pieces that a crash left half written: they would fill the disk, one a crash."""
-    with os.scandir(folder) as entries:
-        torn = [entry.path for entry in entries if pattern.fullmatch(entry.name)]
-    for path in torn:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)

@@ -14,7 +14,7 @@ from edge.frames import Frame
 from edge.results import FrameResult
 from edge.sinks.base import Sink, not_written, part_beside, put_in_place
 
-__all__ = ["VideoSink"]
+__all__ = ["VideoSink", "codec_of"]
 
 #: Codec by file name ending; both are built into OpenCV's wheels on every platform.
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -35,15 +35,9 @@ class VideoSink(Sink):
     """
 
     def __init__(self, path: str, *, fps: float) -> None:
-        suffix = os.path.splitext(path)[1].lower()
-        if suffix not in _CODECS:
-            raise UsageError(
-                f"video:{path}: no video is written with this ending",
-                hint=f"name a file that ends in {' or '.join(_CODECS)}",
-                code="sink.suffix",
-            )
+        codec = codec_of(path)
         self._path, self._fps = path, fps
-        self._codec = cv2.VideoWriter.fourcc(*_CODECS[suffix])
+        self._codec = cv2.VideoWriter.fourcc(*codec)
         self._target, self._part = part_beside(path)
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
@@ -131,6 +125,22 @@ class VideoSink(Sink):
         part, self._part = self._part, ""
         if os.path.exists(part):
             os.unlink(part)
+
+
+def codec_of(path: str) -> str:
+    """Return the codec of a video by its file's ending.
+
+    Raises:
+        UsageError: another ending.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in _CODECS:
+        raise UsageError(
+            f"video:{path}: no video is written with this ending",
+            hint=f"name a file that ends in {' or '.join(_CODECS)}",
+            code="sink.suffix",
+        )
+    return _CODECS[suffix]
 
 
 def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

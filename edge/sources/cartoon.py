@@ -28,6 +28,8 @@ _SKINS = ((166, 192, 232), (132, 166, 216), (102, 138, 196), (70, 102, 158), (50
 _HAIRS = ((24, 26, 30), (32, 46, 70), (48, 78, 120), (70, 120, 170), (90, 92, 96))
 _IRISES = ((40, 56, 84), (96, 112, 70), (140, 104, 62))
 _CLOTHES = ((92, 70, 44), (60, 60, 128), (84, 104, 60), (70, 70, 74), (150, 140, 126))
+#: Less opacity than this changes no float32 of a canvas.
+_UNSEEN = 1e-10
 _MASKS = ((212, 184, 148), (236, 234, 230), (52, 48, 46))
 
 
@@ -83,7 +85,15 @@ def _scaled(colour: _Colour, factor: float) -> _Colour:
 
 
 def _paint(canvas: _Canvas, colour: _Colour, opacity: NDArray[Any]) -> None:
-    canvas += (np.array(colour, np.float32) - canvas) * opacity[..., None]
+    """Lay a colour on, in the rectangle where it is seen: a shape is a small part of the sprite."""
+    seen = opacity > _UNSEEN
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    if not rows.size:
+        return
+    place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    part, share = canvas[place], opacity[place]
+    for channel, value in enumerate(colour):
+        part[..., channel] += (np.float32(value) - part[..., channel]) * share
 
 
 def _ellipse(x: float, y: float, a: float, b: float, *, soft: float = 1.0) -> NDArray[np.float32]:

@@ -30,6 +30,9 @@ _FRAME_S = 2.5
 #: Four in the camera's hands, one in ours; each is a picture in CMA memory, of which a Raspberry
 #: Pi 4 has 64 MiB for everything.
 _BUFFERS = 5
+#: What ``configure`` says when libcamera or the sensor fails at it, which another time may not: a
+#: loose cable, a camera that another program is giving up. Anything else is a mistake that stays.
+_FAILED = ("Configuration failed", "failed to allocate")
 _AF_MODES = {"manual": "Manual", "auto": "Auto", "continuous": "Continuous"}
 
 
@@ -111,7 +114,20 @@ class PicameraSource(CameraSource):
                     encode=None,
                 )
             )
+        except OSError as error:
+            raise TransientError(
+                f"{self.uri}: no memory for the camera's pictures: {error.strerror}",
+                hint="ask for a smaller width and height, or give the kernel more for them: "
+                "dtoverlay=vc4-kms-v3d,cma-256 in /boot/firmware/config.txt",
+                code="picamera.memory",
+            ) from error
         except RuntimeError as error:
+            if str(error).startswith(_FAILED):
+                raise TransientError(
+                    f"{self.uri}: the camera is there and cannot be set up",
+                    hint="check its flat cable; see: dmesg | tail",
+                    code="picamera.lost",
+                ) from error
             raise UsageError(
                 f"{self.uri}: the camera refuses this: {error}",
                 hint="see what it can with: rpicam-hello --list-cameras",

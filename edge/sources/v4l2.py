@@ -94,6 +94,9 @@ class V4L2Source(CameraSource):
             fourcc = cv2.VideoWriter.fourcc(*view.fourcc)
             capture.set(cv2.CAP_PROP_FOURCC, fourcc)
             if int(capture.get(cv2.CAP_PROP_FOURCC)) != fourcc:
+                # One that is being pulled out refuses everything, and is no mistake that stays.
+                if not capture.grab():
+                    raise self._lost()
                 raise UsageError(
                     f"{device}: the camera does not send {view.fourcc}",
                     hint=f"see what it sends with: v4l2-ctl -d {device} --list-formats-ext",
@@ -118,7 +121,10 @@ class V4L2Source(CameraSource):
                 continue
             damaged = 0
             yield Shot(image.astype("uint8", copy=False), self._captured_ns())
-        raise TransientError(
+        raise self._lost()
+
+    def _lost(self) -> TransientError:
+        return TransientError(
             f"{self.uri}: the camera gives no more frames",
             hint="check its cable and its power",
             code="v4l2.lost",

@@ -77,6 +77,25 @@ def test_a_child_that_is_stopped_is_killed_and_started_again(bench: Bench) -> No
         assert is_gone(pid)
 
 
+def test_a_child_that_a_driver_holds_is_waited_for_and_not_multiplied(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process inside a driver's call that never returns outlives SIGKILL; stopped, ours does."""
+    monkeypatch.setattr(subprocess.Popen, "kill", lambda process: None)
+    with capturing(bench) as capture:
+        pid = child_of(capture)
+        os.kill(pid, signal.SIGSTOP)
+        lost = bench.event()
+        assert (lost.kind, lost.code) == ("camera.lost", "capture.held")
+        assert "restart the machine" in lost.text
+        assert not is_gone(pid, 1.0)  # several pauses
+        assert child_of(capture) == pid  # and no other beside it
+        os.kill(pid, signal.SIGKILL)
+        assert bench.event().kind == "camera.back"
+        assert child_of(capture) != pid
+        monkeypatch.undo()
+
+
 def test_the_signals_of_a_terminal_and_of_systemd_leave_the_child_to_its_parent(
     bench: Bench,
 ) -> None:

@@ -259,6 +259,37 @@ def test_a_device_file_that_appears_during_a_failing_attempt_is_not_missed(
     assert not thread.is_alive()
 
 
+def test_a_slow_refusal_is_no_good_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera in the network may take seconds to say no; the pauses grow all the same."""
+    ran_s: list[float] = []
+
+    class Noted(Pauses):
+        def next(self, ran: float = 0.0) -> float:
+            ran_s.append(ran)
+            return super().next(ran)
+
+    def open_slowly(uri: str) -> Source:
+        time.sleep(0.05)
+        raise UnavailableError("no answer", code="rtsp.unreachable")
+
+    monkeypatch.setattr("edge.capture.worker.open_source", open_slowly)
+    monkeypatch.setattr("edge.capture.worker.Pauses", Noted)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(10)
+    worker = Worker(theirs, Task("rtsp://camera/a", os.getpid(), 0.01, 0.02))
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        while len(ran_s) < 3:
+            hear(ours)
+        assert ran_s == [0.0] * len(ran_s)
+    finally:
+        ours.close()
+        thread.join(10)
+        theirs.close()
+    assert not thread.is_alive()
+
+
 def test_a_worker_gives_frames_only_while_it_has_slots() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(10)

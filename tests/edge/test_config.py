@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ConfigError, EdgeError, MissingInput, UsageError
+from edge.manifest import PRECISIONS
 from edge.service.config import Config, config_text, read_config
 from edge.service.key_lines import key_lines
 from edge.service.tables import keys_of
@@ -90,7 +91,7 @@ root = 1979-05-27
         "2: hot_celsius: unknown key; did you mean ladder.hot_celsius?",
         "3: trsut: unknown key; did you mean trust?",
         "4: note: unknown key; known keys: source, sinks, bundle, trust, gallery, threads, engine, "
-        "fallback, build, race, capture, live, ladder, board",
+        "precision, dla, fallback, build, race, capture, live, ladder, board",
         "8: ladder.hot_celsius: 300, allowed: a number from 30 to 120",
         "9: ladder.every_ss: unknown key; did you mean every_s?",
         "11: live.budget_ms: true, allowed: a number from 0 to 60000",
@@ -219,6 +220,13 @@ def test_what_no_file_can_say_is_not_printed() -> None:
         config_text(Config(source="x", bundle=os.fsdecode(b"/a\xff")))
 
 
+def test_a_password_is_not_printed_into_a_file() -> None:
+    for wrong in ({"source": "rtsp://ada:geheim@h/a"}, {"sinks": ("mqtt://ada:geheim@h/a",)}):
+        with pytest.raises(UsageError, match="holds a password") as caught:
+            config_text(Config(**{"source": "x", **wrong}))  # type: ignore[arg-type]
+        assert "geheim" not in str(caught.value)
+
+
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
 
 
@@ -272,6 +280,11 @@ def test_whatever_the_file_holds_the_answer_is_an_error_of_ours(
     except ConfigError as error:
         assert error.lines()
         assert all("\n" not in line for line in error.lines())
+
+
+def test_every_precision_of_a_bundle_can_be_asked_for() -> None:
+    (field,) = (f for f in dataclasses.fields(Config) if f.name == "precision")
+    assert set(field.metadata["rule"].choices) == {"", *PRECISIONS}
 
 
 def test_the_example_is_complete_and_says_what_the_fields_say() -> None:

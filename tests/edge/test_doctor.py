@@ -295,6 +295,17 @@ def test_the_command_on_one_subject(tmp_path: Path) -> None:
     assert_refused(run_edge("edge-doctor", "bundel", home=tmp_path), 64, "bundle")
 
 
+def test_the_command_looks_at_what_the_configuration_names(tmp_path: Path) -> None:
+    bundle, config = write_bundle(tmp_path / "bundle"), tmp_path / "c.toml"
+    names = {"source": "csi://0", "bundle": str(bundle), "gallery": str(tmp_path / "people.db")}
+    config.write_text("".join(f"{key} = {json.dumps(text)}\n" for key, text in names.items()))
+    asked = ("edge-doctor", "bundle", "gallery", "--config", config)
+    ended = run_edge(*asked, home=tmp_path)
+    assert "ok    bundle" in ended.stdout and f"{tmp_path}/people.db: none yet" in ended.stdout
+    (bundle / "edit.null").unlink()
+    assert run_edge(*asked, home=tmp_path).stdout.startswith("fail  bundle")
+
+
 def test_help_names_every_subject(tmp_path: Path) -> None:
     said = run_edge("edge-doctor", "--help", home=tmp_path).stdout
     _, _, after = said.partition("\nsubjects:\n")

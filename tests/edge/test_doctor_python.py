@@ -9,7 +9,8 @@ import pytest
 
 from edge.board.system import System
 from edge.doctor.case import Case, Interpreter
-from edge.doctor.install.running import ServiceState
+from edge.doctor.configuration import check_configuration
+from edge.doctor.install.running import ServiceState, how_it_fares
 from edge.doctor.python import (
     check_engines,
     check_environment,
@@ -17,7 +18,7 @@ from edge.doctor.python import (
     check_picamera2,
     check_python,
 )
-from edge.doctor.service import check_configuration, check_service, judge_state
+from edge.doctor.service import check_service, judge_state
 from tests.boards import pi5, put, script
 from tests.hostile.process import run_edge
 from tests.makers import write_bundle
@@ -158,8 +159,54 @@ def test_the_configuration(tmp_path: Path) -> None:
     (finding,) = check_configuration(case_of(tmp_path, config=path))
     assert (finding.level, finding.what) == ("ok", f"{path}: v4l2 to jsonl, mqtt")
     path.write_text('sauce = "x"\n')
+    missing, unknown = check_configuration(case_of(tmp_path, config=path))
+    assert missing.level == unknown.level == "fail" and missing.mend and unknown.mend
+    assert "source: is missing" in missing.what and "did you mean source?" in unknown.what
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('source = "v4l2:///dev/video0?widht=3"', ["did you mean width?"]),
+        ('source = "rtsp://ada@h/x?password_file=/none"', ["password file cannot be read"]),
+        ('source = "synthetic://?frames=3"', ["has an end"]),
+        ('source = "/none.mp4"', ["/none.mp4: no such file"]),
+        (
+            'source = "csi://0"\nsinks = ["kafka:x", "mqtt://h/a?qos=5", "video:a.mkv", '
+            '"prometheus:h:x", "jsonl:a?keep=0", "images:a"]',
+            ["'kafka:x' names no sink", "qos=5", "ending", "neither a port", "keep=0"],
+        ),
+        (
+            'source = "csi://0"\nbundle = "/none/b"\ngallery = "/none/g"\ntrust = ["/none/k"]',
+            ["bundle = '/none/b'", "gallery = '/none/g'", "trust = '/none/k'"],
+        ),
+    ],
+)
+def test_what_the_service_would_refuse_is_found(text: str, said: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text + "\n")
+    found = check_configuration(case_of(tmp_path, config=path))
+    assert [finding.level for finding in found] == ["fail"] * len(said)
+    assert all(part in f.what + f.mend and f.mend for part, f in zip(said, found, strict=True))
+    assert {entry.name for entry in tmp_path.iterdir()} == {"c.toml"}  # nothing was opened
+
+
+def test_a_library_that_a_sink_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('source = "csi://0"\nsinks = ["mqtt://h/t"]\n')
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (finding,) = check_configuration(case_of(tmp_path, config=path))
-    assert finding.level == "fail" and "sauce" in finding.what and finding.mend
+    assert finding.level == "fail" and finding.mend.endswith("'unveil-edge[mqtt]'")
+
+
+def test_who_waits_for_a_camera_is_told_how_another_one_is_named() -> None:
+    """A reload would wait for the first frame, and so for ever."""
+    waiting = ServiceState(active="activating", text="camera lost for 3 s: no such camera")
+    said = how_it_fares(waiting, Path("/etc/c.toml"))
+    assert "camera lost" in said and "/etc/c.toml" in said and "systemctl restart" in said
+    assert how_it_fares(ServiceState("active", text="2 faces"), Path("/etc/c.toml")) == (
+        "the service is active: 2 faces"
+    )
 
 
 def test_the_installed_service(tmp_path: Path) -> None:

@@ -205,6 +205,41 @@ def test_a_sink_gets_other_options_where_it_is(config: Config, tmp_path: Path) -
     assert f'"frame": {seen.result.frame},' in (tmp_path / "a.jsonl").read_text().splitlines()[-1]
 
 
+def test_a_spool_goes_on_to_another_topic(config: Config, tmp_path: Path) -> None:
+    """What holds a file, a port or a spool lets go of it, wherever its URI names it."""
+    sinks = [f"mqtt://127.0.0.1:1/{topic}?spool={tmp_path}/spool" for topic in ("a", "b")]
+    wanted, log = [dataclasses.replace(config, sinks=(sinks[0],))], []
+    with Service(wanted[0], reread=lambda: wanted[-1], log=log.append) as service:
+        frames = iter(service)
+        next(frames)
+        wanted.append(dataclasses.replace(config, sinks=(sinks[1],)))
+        service.orders.reload = True
+        next(frames)
+        assert service.config.sinks == (sinks[1],)
+    assert "the configuration was read again" in log
+
+
+def test_a_reload_is_no_pressure(config: Config) -> None:
+    """The frame that waited meanwhile is old, and the board has nothing to do with it."""
+
+    def reread() -> Config:
+        time.sleep(0.8)
+        raise UsageError("no")
+
+    live = LiveSettings(budget_ms=500)
+    ladder = LadderSettings(every_s=0.1, calm_s=3600, longest_calm_s=3600)
+    wanted = dataclasses.replace(config, live=live, ladder=ladder)
+    with Service(wanted, reread=reread, log=lambda line: None) as service:
+        frames = iter(service)
+        next(frames)
+        service.orders.reload = True
+        late = next(frames)
+        assert late.result.live is not None and late.result.live.age_ns > 0.5e9
+        end = time.monotonic() + 0.3  # two looks at the board
+        until(frames, lambda seen: time.monotonic() > end)
+        assert service.level is Level.FULL
+
+
 def test_another_configuration_is_taken_over(config: Config, tmp_path: Path) -> None:
     wanted, log = [config], []
     with Service(config, reread=lambda: wanted[-1], log=log.append) as service:

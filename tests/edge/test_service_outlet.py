@@ -110,6 +110,24 @@ def test_it_is_opened_again_with_growing_pauses(outlet: Outlet, disk: Disk) -> N
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
 
 
+def test_pauses_grow_where_it_does_not_open_either(disk: Disk, events: list[Event]) -> None:
+    """That it delivered for an hour before says nothing of a folder that has gone since."""
+    opened_at: list[int] = []
+
+    def opened() -> Sink:
+        opened_at.append(disk.now_s)
+        disk.check()
+        return OnDisk(disk)
+
+    outlet = Outlet("jsonl:a", opened, listener=events.append)
+    outlet.write(make_frame(), RESULT)
+    disk.now_s, disk.error, begun = 3600, FULL, len(opened_at)
+    while disk.now_s < 3600 + 70:
+        outlet.write(make_frame(), RESULT)
+        disk.now_s += 1
+    assert [at - 3600 for at in opened_at[begun:]] == [1, 3, 7, 15, 31, 63]
+
+
 def test_what_fails_is_closed_and_then_discarded(outlet: Outlet, disk: Disk) -> None:
     disk.error = FULL
     outlet.write(make_frame(), RESULT)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,26 @@ def test_the_newest_pictures_stay_and_others_are_not_touched(tmp_path: Path) -> 
         *(f"shot-00000{6 + i}-frame-00000{1 + i}.jpg" for i in range(3)),
     ]
     assert cv2.imread(str(out / "shot-000008-frame-000003.jpg")) is not None
+
+
+def test_what_a_kill_left_of_a_picture_goes_at_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / ".0123456789abcdef.part").write_bytes(b"half a picture")
+    (tmp_path / ".mine.part").write_text("of another program")
+    with open_sink(f"images:{tmp_path}", live=True):
+        assert os.listdir(tmp_path) == [".mine.part"]
+
+
+def test_a_folder_that_goes_is_told_as_one(tmp_path: Path) -> None:
+    """Also where the frames come from a file, beside which nothing may be written."""
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    clip.touch()
+    with open_sink(f"images:{out}?every_s=0", live=True) as sink:
+        frame, result = make_pair(0, captured_ns=1)
+        frame = dataclasses.replace(frame, source=str(clip))
+        sink.write(frame, result)
+        shutil.rmtree(out)
+        with pytest.raises(OutputError, match="cannot be written"):
+            sink.write(frame, result)
 
 
 def test_a_smaller_bound_holds_from_the_next_picture_on(tmp_path: Path) -> None:

@@ -77,6 +77,17 @@ def test_a_format_that_the_camera_does_not_send_is_refused(opencv: type, device:
     assert caught.value.code == "v4l2.fourcc"
 
 
+def test_a_camera_that_is_pulled_out_while_it_is_set_up_is_waited_for(
+    opencv: type, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses the format that it sent a moment ago; only one that gives pictures means it."""
+    monkeypatch.setattr(opencv, "set", lambda self, key, value: False)
+    monkeypatch.setattr(opencv, "grab", lambda self: False)
+    with pytest.raises(TransientError) as caught:
+        open_source(f"{device}?fourcc=MJPG")
+    assert caught.value.code == "v4l2.lost"
+
+
 def test_some_damaged_pictures_are_passed_over_and_many_are_not(
     opencv: type, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

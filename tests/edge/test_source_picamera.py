@@ -177,6 +177,8 @@ def test_keys_become_controls(library: ModuleType) -> None:
         ("unplugged", UnavailableError, "picamera.missing"),
         ("busy", UnavailableError, "picamera.busy"),
         ("other", UsageError, "picamera.format"),
+        ("shaken", TransientError, "picamera.lost"),
+        ("full", TransientError, "picamera.memory"),
         ("silent", TransientError, "picamera.lost"),
     ],
 )

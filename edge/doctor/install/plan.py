@@ -16,7 +16,7 @@ from edge.doctor.install.environment import Environment
 from edge.doctor.install.files import Configuration, Enabled, State, TextFile
 from edge.doctor.install.machine import Machine
 from edge.doctor.install.package import Package
-from edge.doctor.install.running import Running, read_state
+from edge.doctor.install.running import Running, how_it_fares, read_state
 from edge.doctor.install.target import SERVICE, UNIT_PATH, Target
 from edge.doctor.install.user import ServiceUser
 from edge.errors import UnavailableError, UsageError
@@ -110,8 +110,7 @@ def install(
         changed.append(part.name)
         yield Step("done", lacking)
     if start and machine.is_live and not dry:
-        state = read_state(machine)
-        yield Step("now", f"the service is {state.active}: {state.text or 'it says nothing yet'}")
+        yield Step("now", how_it_fares(read_state(machine), target.config))
 
 
 def uninstall(
@@ -134,9 +133,10 @@ def uninstall(
     parts.insert(1, State(machine, folders))
     if machine.is_live:
         parts.append(Running(machine, lambda: False))
-    for part in reversed(parts):
-        if not part.is_there():
-            continue
+    there = [part for part in reversed(parts) if part.is_there()]
+    if not there:
+        yield Step("already", "gone: nothing of the service is here")
+    for part in there:
         if part.stays and not purge:
             yield Step("kept", part.name)
             continue

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge.doctor.install.machine import Machine
 from edge.doctor.install.target import SERVICE
 from edge.errors import UnavailableError
 
-__all__ = ["Running", "ServiceState", "read_state"]
+__all__ = ["Running", "ServiceState", "how_it_fares", "read_state"]
 
 _LOG = f"journalctl -u {SERVICE.removesuffix('.service')} -n 20 --no-pager"
 
@@ -55,6 +56,18 @@ def read_state(machine: Machine) -> ServiceState:
         text=text or "",
         restarts=int(restarts) if restarts and restarts.isdigit() else 0,
     )
+
+
+def how_it_fares(state: ServiceState, config: Path) -> str:
+    """Say how the service is; and, while its camera is awaited, how another one is named.
+
+    Until the first frame systemd counts the service as being started, and lets ``systemctl reload``
+    wait for that.
+    """
+    said = f"the service is {state.active}: {state.text or 'it says nothing yet'}"
+    if state.active != "activating":
+        return said
+    return f"{said}; after a change of {config}: sudo systemctl restart {SERVICE}"
 
 
 class Running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.sinks.mqtt.address import MqttOptions
+from edge.sinks.mqtt.address import MqttOptions, read_address
 from edge.sinks.mqtt.sink import MqttSink
 
-__all__ = ["MqttOptions", "MqttSink"]
+__all__ = ["MqttOptions", "MqttSink", "read_address"]

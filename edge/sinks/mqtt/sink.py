@@ -10,7 +10,7 @@ from edge.events import Event, Listener
 from edge.frames import Frame
 from edge.results import FrameResult
 from edge.sinks.base import Sink, not_written
-from edge.sinks.mqtt.address import client_of, read_address
+from edge.sinks.mqtt.address import Address, client_of
 from edge.sinks.mqtt.discovery import discovery_messages
 from edge.sinks.mqtt.fault import Fault
 from edge.sinks.mqtt.link import Link
@@ -32,19 +32,20 @@ class MqttSink(Sink):
     seen with what, and each ``every_s`` as long as somebody is.
 
     Args:
-        uri: ``mqtt://[user@]host[:port]/topic?options``.
+        address: of ``mqtt://[user@]host[:port]/topic?options``, by ``read_address``.
         live: whether the source has no end.
         listener: hears when the broker is lost and when it is back; called from another thread.
 
     Raises:
-        UsageError: the URI cannot be read.
-        MissingInput, ConfigError: the password file or the certificates.
+        MissingInput: the certificates cannot be read.
         UnavailableError: paho-mqtt is not installed.
         OutputError: the spool cannot be opened.
     """
 
-    def __init__(self, uri: str, *, live: bool = False, listener: Listener | None = None) -> None:
-        self._address = address = read_address(uri)
+    def __init__(
+        self, address: Address, *, live: bool = False, listener: Listener | None = None
+    ) -> None:
+        self._address = address
         self._live, self._listener = live, listener
         self._options = address.options
         self._state = State(names=() if self._options.names else None)

@@ -10,11 +10,13 @@ and read again at every call:
 
 ``well``, ``unplugged`` (no such camera), ``busy``, ``silent`` (no frame comes), ``hang`` (a call
 never returns), ``die`` (the process ends), ``nonsense`` (bytes on the process's own socket),
-``other`` (a USB camera that gives YUYV), and ``broken`` (an error that nobody expects).
+``other`` (a USB camera that gives YUYV), ``shaken`` (libcamera's configure fails), ``full`` (the
+kernel has no memory for its pictures), and ``broken`` (an error that nobody expects).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -143,6 +145,10 @@ class Picamera2:
                 raise RuntimeError(f"Control {name} is not advertised by libcamera")
             if name == "FrameDurationLimits" and not all(type(part) is int for part in value):
                 raise TypeError("microseconds are whole")
+        if _mood() == "shaken":
+            raise RuntimeError(f"Configuration failed: {camera_config}")
+        if _mood() == "full":  # of dma_heap.py: ioctl(2)
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         if _mood() == "other":
             camera_config["main"]["format"] = "YUYV"
         for stream in filter(None, (camera_config["main"], camera_config["lores"])):
