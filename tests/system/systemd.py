@@ -38,6 +38,7 @@ _READER = (
     "import fcntl, os, sys, time; "
     "fcntl.fcntl(os.open(sys.argv[1], os.O_RDWR), 1031, 4096); time.sleep(600)"
 )
+_LOG = "jsonl:/var/lib/unveil-edge/log.jsonl"
 _TRACES = ("/opt/unveil-edge", "/etc/unveil-edge", "/var/lib/unveil-edge")
 
 
@@ -64,6 +65,23 @@ def prove_install(proof: Proof, container: Container, wheel: Path) -> bool:
     again = container.run(doctor, "install", "--package", inside, "--no-start")
     return proof.claim("a second time it changes nothing that is so already",
                        again.returncode == 0, said=again.stderr[-300:])  # fmt: skip
+
+
+def prove_first_camera(proof: Proof, container: Container, source: str, *sinks: str) -> None:
+    """A camera that is not there is awaited, and ``restart`` takes another configuration over."""
+    configure(container, "v4l2:///dev/video99", *sinks)
+    container.run("systemctl", "start", "--no-block", UNIT)
+    time.sleep(8)  # the networks open and are warm; a reload would hang from here on
+    state, pid = (container.show(UNIT, name) for name in ("ActiveState", "MainPID"))
+    proof.claim("a camera that is missing at the start is awaited", state == "activating",
+                status=container.show(UNIT, "StatusText"))  # fmt: skip
+    configure(container, source, *sinks)
+    done = container.run("systemctl", "restart", UNIT)
+    proof.claim("restart takes another camera over meanwhile", done.returncode == 0
+                and container.show(UNIT, "MainPID") not in ("0", pid)
+                and container.show(UNIT, "ActiveState") == "active",
+                said=done.stderr[-300:])  # fmt: skip
+    container.run("systemctl", "stop", UNIT)
 
 
 def prove_start(proof: Proof, container: Container) -> None:
@@ -198,11 +216,12 @@ def main() -> int:
                 folder.mkdir(exist_ok=True)
                 (folder / "lab.conf").write_text(f"[Service]\nWatchdogSec={_WATCHDOG_S}\n")
                 container.run("systemctl", "daemon-reload")
-                configure(container, camera.uri, "jsonl:/var/lib/unveil-edge/log.jsonl")
+                prove_first_camera(proof, container, camera.uri, _LOG)
+                configure(container, camera.uri, _LOG)
                 prove_start(proof, container)
                 prove_hung(proof, container)
                 prove_hung_sink(proof, container, camera.uri)
-                configure(container, camera.uri, "jsonl:/var/lib/unveil-edge/log.jsonl")
+                configure(container, camera.uri, _LOG)
                 container.run("systemctl", "start", UNIT)
                 prove_end(proof, container)
                 prove_refusals(proof, container, camera.uri)
