@@ -217,7 +217,10 @@ def _keras(path: Path) -> Run:
     import tensorflow as tf
 
     network = keras.models.load_model(path, compile=False, safe_mode=True)
-    graph = tf.function(lambda *values: network(list(values), training=False))
+    # A list where one tensor is expected makes Keras warn.
+    graph = tf.function(
+        lambda *values: network(values[0] if len(values) == 1 else list(values), training=False)
+    )
 
     def compute(inputs: _Arrays) -> _Arrays:
         return tuple(tensor.numpy() for tensor in tf.nest.flatten(graph(*inputs)))

@@ -24,22 +24,24 @@ OPERATORS = frozenset(
     """
     _adaptive_avg_pool2d _log_softmax _native_batch_norm_legit_no_training _softmax _to_copy
     _unsafe_view _upsample_nearest_exact2d abs adaptive_avg_pool1d adaptive_avg_pool2d
-    adaptive_max_pool2d add addmm alias amax amin any arange argmax argmin atan avg_pool1d
-    avg_pool2d batch_norm bmm cat celu ceil channel_shuffle chunk clamp clamp_max clamp_min clone
-    constant_pad_nd contiguous conv1d conv2d conv_transpose2d convolution cos cumsum detach
+    adaptive_max_pool2d add addcdiv addcmul addmm alias amax amin any arange argmax argmin atan
+    avg_pool1d avg_pool2d avg_pool3d baddbmm batch_norm bitwise_and bitwise_not bitwise_or
+    bitwise_xor bmm cat ceil celu channel_shuffle chunk clamp clamp_max clamp_min clone
+    constant_pad_nd contiguous conv1d conv2d conv_transpose2d convolution cos cross cumsum detach
     div dropout einsum elu embedding empty_like eq erf exp expand expand_as eye feature_dropout
-    flatten flip floor floor_divide fmod full full_like gather ge gelu glu group_norm gt
-    hardsigmoid hardswish hardtanh index index_select instance_norm layer_norm le
-    leaky_relu lift_fresh_copy linalg_vector_norm linear log log1p log_softmax logical_and
-    logical_not logical_or lt masked_fill matmul max max_pool2d max_pool2d_with_indices maximum
-    mean min minimum mish mm movedim mul narrow native_batch_norm native_group_norm
-    native_layer_norm ne neg norm ones ones_like pad permute pixel_shuffle pixel_unshuffle pow
-    prelu reciprocal reflection_pad1d reflection_pad2d relu relu6 remainder repeat
-    repeat_interleave replication_pad2d reshape roll round rsqrt rsub scalar_tensor
-    scaled_dot_product_attention select selu sigmoid sign silu sin slice softmax softplus split
-    split_with_sizes sqrt squeeze stack std sub sum sym_size t tanh tile to topk transpose unbind
-    unflatten unfold unsqueeze upsample_bicubic2d upsample_bilinear2d upsample_nearest2d
-    var view view_as where zeros zeros_like
+    flatten flip floor floor_divide fmod full full_like gather ge gelu glu group_norm gt hardshrink
+    hardsigmoid hardswish hardtanh im2col index index_select instance_norm isnan layer_norm le
+    leaky_relu lerp lift_fresh_copy linalg_cross linalg_vector_norm linear linspace log log1p
+    log_sigmoid log_sigmoid_forward log_softmax logical_and logical_not logical_or logical_xor
+    logsumexp lt masked_fill matmul max max_pool2d max_pool2d_with_indices maximum mean min minimum
+    mish mm movedim mul narrow native_batch_norm native_group_norm native_layer_norm ne neg new_full
+    new_ones new_zeros norm ones ones_like pad permute pixel_shuffle pixel_unshuffle pow prelu prod
+    reciprocal reflection_pad1d reflection_pad2d relu relu6 remainder repeat repeat_interleave
+    replication_pad2d reshape reshape_as roll round rsqrt rsub scalar_tensor
+    scaled_dot_product_attention select selu sigmoid sign silu sin slice softmax softplus softshrink
+    split split_with_sizes sqrt square squeeze stack std std_mean sub sum sym_size t tanh threshold
+    tile to topk transpose tril triu unbind unflatten unfold unsqueeze upsample_bicubic2d
+    upsample_bilinear2d upsample_nearest2d var var_mean view view_as where zeros zeros_like
     """.split()
 )
 #: Sums with sizes that a program with open sizes carries along.
@@ -120,11 +122,16 @@ class ExportedNetwork(nn.Module):
             step.run(values, inputs[0].device)
         return self._end(values)
 
+    def names(self, operator: str) -> bool:
+        """Tell whether a step is this operator, whichever its variant."""
+        return any(step.target.startswith(f"{_PREFIX}{operator}.") for step in self._steps)
+
     def shapes(self, inputs: Sequence[tuple[int, ...]], *, where: str) -> list[tuple[int, ...]]:
         """Return the outputs' shapes for these inputs' without computing or allocating anything.
 
         Raises:
-            ConfigError: a step does not take what it is given; it is named.
+            ConfigError: a step does not take what it is given, or an output is no float32; it is
+                named.
             DataError: a result is too large.
         """
         meta = torch.device("meta")
@@ -151,7 +158,14 @@ class ExportedNetwork(nn.Module):
                         code="source.size",
                     )
         results = self._end(values)
-        return [tuple(r.shape) for r in (results if isinstance(results, tuple) else (results,))]
+        for name, result in zip(self._outputs, _several(results), strict=True):
+            if result.dtype != torch.float32:
+                raise ConfigError(
+                    f"{where}: output {name!r} is {str(result.dtype).removeprefix('torch.')}",
+                    hint="end the network before it: what picks one of many is done on the device",
+                    code="source.operator",
+                )
+        return [tuple(r.shape) for r in _several(results)]
 
     def _begin(self, inputs: Sequence[Tensor]) -> dict[str, Any]:
         values: dict[str, Any] = dict(zip(self._inputs, inputs, strict=True))
@@ -160,6 +174,10 @@ class ExportedNetwork(nn.Module):
     def _end(self, values: Mapping[str, Any]) -> Tensor | tuple[Tensor, ...]:
         results = tuple(values[name] for name in self._outputs)
         return results[0] if len(results) == 1 else results
+
+
+def _several(results: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return results if isinstance(results, tuple) else (results,)
 
 
 def find_operator(target: str, *, where: str) -> tuple[Callable[..., Any], bool]:

@@ -130,4 +130,6 @@ def aligned(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[
         fits.append(found.transpose(_TO_LAST))
     if not fits:
         return found.reshape(wanted.shape) if found.size == wanted.size else None
-    return min(fits, key=lambda values: float(np.abs(values - wanted).sum()))
+    # What is infinite in both has no difference.
+    with np.errstate(invalid="ignore"):
+        return min(fits, key=lambda values: float(np.nansum(np.abs(values - wanted))))

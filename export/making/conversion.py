@@ -16,7 +16,7 @@ from edge.evidence import CalibrationRecord, Evidence
 from edge.files import write_whole
 from export.cache import Cache, tool_versions
 from export.calibration.ranges import Ranges
-from export.gate.compare import Outputs, Similarity, compare
+from export.gate.compare import Outputs, Similarity, compare, still
 from export.gate.original import fidelity_db, original_outputs
 from export.gate.peers import Peers
 from export.importers.source import Source
@@ -139,6 +139,11 @@ def convert_source(
             steps, exact = steps.told(given.pictures), exact.told(given.pictures)
         compared = list(given.held_back) or random_inputs(exact)
         found = run(exact, compared)
+        for place in still(found):
+            progress(
+                f"{source.name}: {exact.contract.outputs[place].name} is the same for every input "
+                "in the float network already: that it is near says nothing"
+            )
         original = original_outputs(source, found, exact.contract, compared)
         quantiser = Artefacts(steps, exact, request, given.drawn, training=source.training)
         kept = _kept(quantiser, source, compared, found, task, peers, progress)

@@ -110,6 +110,8 @@ def _fully_connected(site: Site) -> None:
         site.result("Gemm", inputs, transB=1)
         return
     y = site.emit("Gemm", inputs, transB=1)
+    if site.text("fusedActivationFunction", "NONE") == "NONE":
+        site.builder.holds(y, site.name)
     site.result("Reshape", [y, site.whole([*given.logical[:-1], weight.shape[0]])])
 
 

@@ -30,6 +30,17 @@ def _unary(op: str) -> Emitter:
     return emit
 
 
+def _not_equal(site: Site) -> None:
+    sides, first = site.alike((0, 1))
+    same = site.emit("Equal", sides, channels_first=first)
+    site.result("Not", [same], channels_first=first)
+
+
+def _select(site: Site) -> None:
+    sides, first = site.alike((0, 1, 2))
+    site.result("Where", sides, channels_first=first)
+
+
 def _clip(least: float, greatest: float) -> Emitter:
     def emit(site: Site) -> None:
         x = site.input(0)
@@ -145,29 +156,45 @@ ELEMENTWISE: Mapping[str, Emitter] = {
     "ABS": _unary("Abs"),
     "ADD": _binary("Add"),
     "CAST": _cast,
+    "CEIL": _unary("Ceil"),
+    "COS": _unary("Cos"),
     "DEQUANTIZE": _dequantize,
     "DIV": _binary("Div"),
     "ELU": _elu,
+    "EQUAL": _binary("Equal"),
     "EXP": _unary("Exp"),
     "FLOOR": _unary("Floor"),
     "GELU": _gelu,
+    "GREATER": _binary("Greater"),
+    "GREATER_EQUAL": _binary("GreaterOrEqual"),
     "HARD_SWISH": _hard_swish,
     "L2_NORMALIZATION": _l2_normalisation,
     "LEAKY_RELU": _leaky_relu,
+    "LESS": _binary("Less"),
+    "LESS_EQUAL": _binary("LessOrEqual"),
     "LOG": _unary("Log"),
     "LOGISTIC": _unary("Sigmoid"),
+    "LOGICAL_AND": _binary("And"),
+    "LOGICAL_NOT": _unary("Not"),
+    "LOGICAL_OR": _binary("Or"),
     "LOG_SOFTMAX": _softmax("LogSoftmax"),
     "MAXIMUM": _binary("Max"),
     "MINIMUM": _binary("Min"),
     "MUL": _binary("Mul"),
     "NEG": _unary("Neg"),
+    "NOT_EQUAL": _not_equal,
     "POW": _binary("Pow"),
     "PRELU": _prelu,
     "RELU": _unary("Relu"),
     "RELU6": _clip(0.0, 6.0),
     "RELU_0_TO_1": _clip(0.0, 1.0),
     "RELU_N1_TO_1": _clip(-1.0, 1.0),
+    "ROUND": _unary("Round"),
     "RSQRT": _rsqrt,
+    "SELECT": _select,
+    "SELECT_V2": _select,
+    "SIGN": _unary("Sign"),
+    "SIN": _unary("Sin"),
     "SOFTMAX": _softmax("Softmax"),
     "SQRT": _unary("Sqrt"),
     "SQUARE": _square,

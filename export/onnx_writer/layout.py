@@ -177,6 +177,16 @@ def _write_slice(
     _to_shape(site, cut, [n for axis, n in enumerate(cut.logical) if axis not in gone])
 
 
+def _reverse(site: Site) -> None:
+    x = site.input(0)
+    axes = {axis % x.rank for axis in site.numbers(1)}
+    turned = [axis in axes for axis in range(x.rank)]
+    # ONNX counts a negative end from the end once more, so go below the first element.
+    ends = [-n - 1 if back else n for n, back in zip(x.logical, turned, strict=True)]
+    starts = [n - 1 if back else 0 for n, back in zip(x.logical, turned, strict=True)]
+    _write_slice(site, x, starts, ends, [-1 if back else 1 for back in turned])
+
+
 def _gather(site: Site) -> None:
     x, index = site.input(0), site.input(1)
     if index.data is None:
@@ -186,6 +196,17 @@ def _gather(site: Site) -> None:
     x = x if index.rank == 1 else site.plain(0)
     axis = x.axis(site.option("axis"))
     site.result("Gather", [x, site.whole(index.data)], channels_first=x.channels_first, axis=axis)
+
+
+def _gather_nd(site: Site) -> None:
+    x, index = site.plain(0), site.plain(1)
+    if index.data is None:
+        raise Unwritable("its indices must be constants")
+    if index.shape[-1] != 1:
+        site.result("GatherND", [x, site.whole(index.data)])
+        return
+    # Of one axis it is a Gather, which computes in INT8.
+    site.result("Gather", [x, site.whole(index.data[..., 0])], axis=0)
 
 
 def _pack(site: Site) -> None:
@@ -235,8 +256,10 @@ LAYOUT: Mapping[str, Emitter] = {
     "CONCATENATION": _concat,
     "EXPAND_DIMS": _expand_dims,
     "GATHER": _gather,
+    "GATHER_ND": _gather_nd,
     "PACK": _pack,
     "RESHAPE": _reshape,
+    "REVERSE_V2": _reverse,
     "SHAPE": _shape,
     "SLICE": _slice,
     "SPLIT": _split,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.anatomy.graph import read_graph
 from benchmarks.anatomy.quiet import quiet
 from edge.errors import ConfigError, UnavailableError
 from export.program.affine import fold_affine
@@ -17,6 +18,8 @@ __all__ = ["SIGNATURE", "lower_module"]
 
 #: The one signature that litert-torch writes; tensors are ``args_i`` and ``output_i``.
 SIGNATURE = "serving_default"
+#: Pads with a number of its own, such as the minus infinity of a max-pool's border.
+_FILLED = "PADV2"
 
 
 def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where: str) -> bytes:
@@ -41,6 +44,7 @@ def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where
             import litert_torch
             import torch
 
+            from export.program.pooled import repeat_edges
             from export.program.transposed import cut_transposed
     except ImportError as error:
         raise UnavailableError(
@@ -54,6 +58,10 @@ def lower_module(network: nn.Module, shapes: Sequence[tuple[int, ...]], *, where
             legal = cut_transposed(network, samples)
             # Not into a file: where a disk is full the converter ends the process.
             content = litert_torch.convert(legal, samples).model_content()
+            if any(node.op == _FILLED for node in read_graph(content, where=where).nodes):
+                finite = repeat_edges(legal, samples)
+                if finite is not legal:
+                    content = litert_torch.convert(finite, samples).model_content()
         except Exception as error:
             # The converter raises whatever torch.export and its own passes raise.
             raise ConfigError(

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.fx import GraphModule, Node
 
+from export.importers.aten import ExportedNetwork
+
 __all__ = ["cut_transposed"]
 
 
@@ -38,6 +40,8 @@ def cut_transposed(network: nn.Module, samples: tuple[torch.Tensor, ...]) -> nn.
 
 
 def _transposes(layer: nn.Module) -> bool:
+    if isinstance(layer, ExportedNetwork):
+        return layer.names("conv_transpose2d")
     nodes = layer.graph.nodes if isinstance(layer, GraphModule) else ()
     return isinstance(layer, nn.ConvTranspose2d) or any(map(_is_transposed, nodes))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from export.proof.likeness import EXACT_DB
-from export.proof.page_cells import figure, joined, points, table, worst
+from export.proof.page_cells import figure, joined, nearest, points, table, worst
 from export.proof.page_mended import mended_tables
 from export.proof.row import ORIGINAL
 from export.proof.subject import NOISE_CALIBRATION, NOISE_HELD_BACK
@@ -51,7 +51,8 @@ _MADE = (
 )
 _DOUBLE = """
 Where float32 is less than {promised:.0f} dB from the original, both were compared with the original
-in double precision. Equally near to that, they differ by the order in which float32 adds up.
+in double precision (*of double* in the table: the artefact). Equally near to that, they differ by
+the order in which float32 adds up.
 """
 
 
@@ -96,7 +97,7 @@ def _conversion(row: Mapping[str, Any]) -> Sequence[str]:
         row["kind"],
         "–" if row["converts_s"] is None else f"{row['converts_s']:.0f}",
         joined(made, [key for key, _ in _MADE], lambda a: f"{a['size'] / 1024:,.0f}"),
-        joined(made, ["tflite fp32"], worst),
+        joined(made, ["tflite fp32"], nearest),
         joined(made, ["tflite int8", "onnx int8"], worst),
         joined(made, ["tflite fp32", "tflite int8", "onnx int8"], lambda a: f"{a['ms']:.2f}"),
         "–" if int8["stopped"] else f"{int8['transposes']}, {int8['quantizes']}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["figure", "joined", "points", "table", "worst"]
+__all__ = ["figure", "joined", "nearest", "points", "table", "worst"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,6 +22,15 @@ def joined(made: Mapping[str, Any], keys: Sequence[str], cell: Callable[[Any], s
 def worst(artefact: Mapping[str, Any]) -> str:
     """Write the signal to noise of the output that differs most."""
     return f"{min(artefact['sqnr_db']):.1f}"
+
+
+def nearest(artefact: Mapping[str, Any]) -> str:
+    """Write ``worst``, and where it was measured beside it that against double precision."""
+    # A row of an earlier release's record has no such figures.
+    if not artefact.get("double_db"):
+        return worst(artefact)
+    _, ours = artefact["double_db"]
+    return f"{worst(artefact)} ({ours:.1f} of double)"
 
 
 def figure(figures: Mapping[str, Any] | None, metric: str) -> str:

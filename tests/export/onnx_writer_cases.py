@@ -115,6 +115,12 @@ def _dense(shape: tuple[int, ...], keep: bool) -> Callable[[Bench], list[int]]:
     return build
 
 
+def _dense_of_rows(m: Bench) -> list[int]:
+    x = m.input(1, 4, 6)
+    return [m.node("FULLY_CONNECTED", [x, m.constant(real(5, 6)), m.constant(real(5))], (1, 4, 5),
+                   options="FullyConnectedOptions", keepNumDims=True)]  # fmt: skip
+
+
 def _dense_of_picture(m: Bench) -> list[int]:
     x = _picture(m, 1, 3, 2, 4)
     return [m.dense(x, real(5, 24), real(5))]
@@ -229,11 +235,28 @@ def _strided(
     return build
 
 
+def _reverse(*axes: int) -> Callable[[Bench], list[int]]:
+    def build(m: Bench) -> list[int]:
+        x = _picture(m, 1, 5, 6, 4)
+        return [m.node("REVERSE_V2", [x, m.constant(whole(*axes))], m.shape(x))]
+
+    return build
+
+
 def _gather(index: Any, axis: int, shape: tuple[int, ...]) -> Callable[[Bench], list[int]]:
     def build(m: Bench) -> list[int]:
         x = _picture(m, 1, 5, 6, 4)
         return [m.node("GATHER", [x, m.constant(np.array(index, np.int32))], shape,
                        options="GatherOptions", axis=axis)]  # fmt: skip
+
+    return build
+
+
+def _gather_nd(index: Any, shape: tuple[int, ...]) -> Callable[[Bench], list[int]]:
+    def build(m: Bench) -> list[int]:
+        x = m.node("RESHAPE", [_picture(m, 1, 5, 6, 4), m.constant(whole(5, 6, 4))], (5, 6, 4),
+                   options="ReshapeOptions")  # fmt: skip
+        return [m.node("GATHER_ND", [x, m.constant(np.array(index, np.int32))], shape)]
 
     return build
 
@@ -291,6 +314,29 @@ def _cast(m: Bench) -> list[int]:
     whole = m.node("CAST", [x], (1, 3), dtype="int32", options="CastOptions", inDataType=0,
                    outDataType=2)  # fmt: skip
     return [m.node("CAST", [whole], (1, 3), options="CastOptions", inDataType=2, outDataType=0)]
+
+
+def _compared(*ops: str) -> Callable[[Bench], list[int]]:
+    """Return a network that picks between a picture and a number by comparing them."""
+
+    def build(m: Bench) -> list[int]:
+        x = _picture(m, 1, 5, 6, 4)
+        half, shape = m.constant(np.float32(0.5)), m.shape(x)
+        found = m.node("GREATER", [x, half], shape, dtype="bool")
+        for op in ops:
+            if op == "LOGICAL_NOT":
+                found = m.node(op, [found], shape, dtype="bool")
+            elif op.startswith("LOGICAL"):
+                small = m.node("LESS", [x, m.constant(np.float32(1.5))], shape, dtype="bool")
+                found = m.node(op, [found, small], shape, dtype="bool")
+            elif not op.startswith("SELECT"):
+                found = m.node(op, [x, half], shape, dtype="bool")
+        pick = next((op for op in ops if op.startswith("SELECT")), "SELECT_V2")
+        # Version 1 broadcasts nothing.
+        other = m.node("NEG", [x], shape)
+        return [m.node(pick, [found, x, other], shape)]
+
+    return build
 
 
 def _dequantize(m: Bench) -> list[int]:
@@ -358,6 +404,7 @@ CASES: dict[str, Callable[[Bench], list[int]]] = {
     "SPACE_TO_BATCH_ND depthwise": _dilated((2, 2), [[2, 2]] * 2, [[0, 0]] * 2, depthwise=True),
     "BROADCAST_TO": _broadcast,
     "CAST": _cast,
+    "CEIL": _one("CEIL"),
     "CONCATENATION channels": _concat(3),
     "CONCATENATION rows": _concat(1),
     "CONV_2D same": _conv(shape=(1, 6, 5, 6), strideH=2, strideW=2),
@@ -368,9 +415,11 @@ CASES: dict[str, Callable[[Bench], list[int]]] = {
     "DEPTHWISE_CONV_2D": _depthwise(1),
     "DEPTHWISE_CONV_2D widening": _depthwise(2),
     "DEPTH_TO_SPACE": _blocks("DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 8, 12, 2)),
+    "COS": _one("COS"),
     "DEQUANTIZE": _dequantize,
     "DIV": _two("DIV", "DivOptions"),
     "ELU": _one("ELU"),
+    "EQUAL": _compared("EQUAL"),
     "EXP": _one("EXP"),
     "EXPAND_DIMS": _expand,
     "FLOOR": _one("FLOOR"),
@@ -378,14 +427,24 @@ CASES: dict[str, Callable[[Bench], list[int]]] = {
     "FULLY_CONNECTED flattening": _dense((2, 3, 6), keep=False),
     "FULLY_CONNECTED keeping": _dense((2, 3, 6), keep=True),
     "FULLY_CONNECTED of a picture": _dense_of_picture,
+    "FULLY_CONNECTED of rows": _dense_of_rows,
     "GATHER channels": _gather([2, 0, 2], 3, (1, 5, 6, 3)),
     "GATHER one row": _gather(1, 1, (1, 6, 4)),
+    "GATHER_ND": _gather_nd([[3], [0], [0], [4]], (4, 6, 4)),
+    "GATHER_ND points": _gather_nd([[3, 1], [0, 5]], (2, 4)),
     "GELU": _one("GELU", "GeluOptions"),
     "GELU approximate": _one("GELU", "GeluOptions", approximate=True),
+    "GREATER": _compared("GREATER"),
+    "GREATER_EQUAL": _compared("GREATER_EQUAL"),
     "HARD_SWISH": _one("HARD_SWISH"),
     "L2_NORMALIZATION": _one("L2_NORMALIZATION", "L2NormOptions"),
     "LEAKY_RELU": _one("LEAKY_RELU", "LeakyReluOptions", alpha=0.2),
+    "LESS": _compared("LESS"),
+    "LESS_EQUAL": _compared("LESS_EQUAL"),
     "LOG": _on_positive("LOG"),
+    "LOGICAL_AND": _compared("LOGICAL_AND"),
+    "LOGICAL_NOT": _compared("LOGICAL_NOT"),
+    "LOGICAL_OR": _compared("LOGICAL_OR"),
     "LOGISTIC": _one("LOGISTIC"),
     "LOG_SOFTMAX": _one("LOG_SOFTMAX", "LogSoftmaxOptions"),
     "MAXIMUM": _two("MAXIMUM"),
@@ -399,6 +458,7 @@ CASES: dict[str, Callable[[Bench], list[int]]] = {
     "MIRROR_PAD edge": _pad("MIRROR_PAD", [], options="MirrorPadOptions", mode=1),
     "MUL": _two("MUL", "MulOptions"),
     "NEG": _one("NEG"),
+    "NOT_EQUAL": _compared("NOT_EQUAL"),
     "PACK": _pack,
     "PAD": _pad("PAD", []),
     "PADV2": _pad("PADV2", [np.array(2.5, np.float32)]),
@@ -424,8 +484,15 @@ CASES: dict[str, Callable[[Bench], list[int]]] = {
     "RESIZE_NEAREST_NEIGHBOR double": _resize(
         "RESIZE_NEAREST_NEIGHBOR", (10, 8), halfPixelCenters=True
     ),
+    "REVERSE_V2": _reverse(3),
+    "REVERSE_V2 rows": _reverse(1, -2),
+    "ROUND": _one("ROUND"),
     "RSQRT": _on_positive("RSQRT"),
+    "SELECT": _compared("SELECT"),
+    "SELECT_V2": _compared("SELECT_V2"),
     "SHAPE": _shape,
+    "SIGN": _one("SIGN"),
+    "SIN": _one("SIN"),
     "SLICE": _slice,
     "SOFTMAX": _one("SOFTMAX", "SoftmaxOptions", beta=0.5),
     "SPACE_TO_DEPTH": _blocks("SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 2, 3, 32)),

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import UsageError
+from edge.errors import GateFailed, UsageError
 from export import convert
 from export.cards.card import TensorCard
 from export.cli import main
-from tests.export.tflite_maker import make, small
+from tests.export.tflite_maker import Maker, make, small
 
 _PICTURE = TensorCard("image", (1, 16, 16, 3), "RGB", mean=(127.5,), std=(127.5,))
 _FLAGS = ("--colour", "RGB", "--mean", "127.5", "--std", "127.5")
@@ -224,3 +224,26 @@ def test_layers_stay_float_until_the_outputs_are_near_enough(network: Path) -> N
 def test_int8_without_inputs_is_refused(network: Path) -> None:
     with pytest.raises(UsageError, match="real inputs"):
         convert(network, wanted=[("tflite", "int8")])
+
+
+def _dead(m: Maker) -> None:
+    x = m.input("x", (1, 16, 16, 3))
+    m.output(m.conv("y", x, np.zeros((2, 1, 1, 3)), np.ones(2)))
+
+
+@needs_quantiser
+def test_a_network_that_says_nothing_is_float_with_a_word_and_never_int8(
+    network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network.write_bytes(make(_dead))
+    flags = ("--format", "tflite", "onnx", "--float", "--half")
+    assert main(_command(network, tmp_path / "out", *flags)) == 0
+    assert "is the same for every input" in capsys.readouterr().err
+    with pytest.raises(GateFailed, match="in the float network already"):
+        convert(
+            network,
+            wanted=[("tflite", "int8")],
+            samples=_pictures(24),
+            count=16,
+            pictures=[_PICTURE],
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -308,3 +309,17 @@ def test_a_file_that_the_hdf5_library_does_not_survive_is_told(
     monkeypatch.setattr(keras_hdf5, "_SECONDS", 0.01)
     with pytest.raises(DataError, match="the library does not survive it"):
         open_keras(_save(_dense(), tmp_path / "net.h5"))
+
+
+def test_the_original_of_one_input_runs_without_a_warning(tmp_path: Path) -> None:
+    import keras
+
+    from export.gate.original import open_original
+
+    x = keras.Input((4, 4, 3))
+    path = _save(keras.Model(x, keras.layers.Flatten()(x)), tmp_path / "net.keras")
+    picture = np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = open_original(path)((picture,))
+    np.testing.assert_array_equal(found, picture.reshape(1, 48))

@@ -99,6 +99,18 @@ def test_a_program_in_core_operators_is_read_as_well(tmp_path: Path) -> None:
     _compare(open_program(tmp_path / "net.pt2"), PICTURE)
 
 
+def test_a_transposed_convolution_of_a_program_becomes_one_that_tflite_has(tmp_path: Path) -> None:
+    from export.program.transposed import cut_transposed
+
+    network = nn.ConvTranspose2d(3, 4, 3, 2, padding=1, output_padding=1).eval()
+    module = open_program(_save(tmp_path / "net.pt2", network, PICTURE)).module
+    x = PICTURE.permute(0, 2, 3, 1)
+    changed = cut_transposed(module, (x,))
+    assert changed is not module
+    with torch.no_grad():
+        assert torch.allclose(changed(x), module(x), atol=1e-6)
+
+
 def test_open_sizes_are_fixed(tmp_path: Path) -> None:
     side, batch = torch.export.Dim("side", min=2, max=64), torch.export.Dim("batch", max=8)
     path = _save(
@@ -130,6 +142,11 @@ class _Plus(nn.Module):
         return x + 1
 
 
+class _Likeliest(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.argmax(1)
+
+
 class _Fft(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.fft.fft(x).real
@@ -140,6 +157,7 @@ REFUSED: dict[str, Callable[[Path], Path]] = {
     "operator torch.ops.higher_order.": lambda p: _save(p, _NoGrad(), PICTURE),
     "is in training mode; call .eval()": lambda p: _save(p, _Net().train(), PICTURE),
     "input x is a batch of 2": lambda p: _save(p, NET, PICTURE.repeat(2, 1, 1, 1)),
+    "output 'argmax' is int64": lambda p: _save(p, _Likeliest(), PICTURE),
     "input x is not float32": lambda p: _save(p, _Plus(), PICTURE.to(torch.int64)),
 }
 

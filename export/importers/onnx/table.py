@@ -71,16 +71,19 @@ _ROWS = [
     *_row("InstanceNormalization", (3, 3), "epsilon", constant=(1, 2)),
     *_row("LayerNormalization", (2, 3), "axis epsilon stash_type", constant=(1, 2)),
     *_row("LpNormalization", (1, 1), "axis p"),
-    *_row("Relu Sigmoid Tanh Softplus Mish Erf HardSwish", (1, 1)),
+    *_row("GroupNormalization", (3, 3), "epsilon num_groups stash_type", constant=(1, 2)),
+    *_row("LRN", (1, 1), "alpha beta bias size", limits="2-D"),
+    *_row("Relu Sigmoid Tanh Softplus Softsign Mish Erf HardSwish", (1, 1)),
     *_row("Clip", (1, 3), "max min", constant=(1, 2)),
     *_row("PRelu", (2, 2), constant=(1,)),
-    *_row("LeakyRelu Elu", (1, 1), "alpha"),
+    *_row("LeakyRelu Elu Celu ThresholdedRelu", (1, 1), "alpha"),
+    *_row("Selu", (1, 1), "alpha gamma"),
     *_row("HardSigmoid", (1, 1), "alpha beta"),
     *_row("Gelu", (1, 1), "approximate"),
     *_row("Softmax LogSoftmax", (1, 1), "axis"),
     *_row("Add Sub Mul Div Pow", (2, 2)),
-    *_row("Min Max Sum", (1, _MANY)),
-    *_row("Neg Abs Exp Log Sqrt Reciprocal", (1, 1)),
+    *_row("Min Max Sum Mean", (1, _MANY)),
+    *_row("Neg Abs Exp Log Sin Cos Sqrt Reciprocal", (1, 1)),
     *_row("MatMul", (2, 2)),
     *_row("Gemm", (2, 3), "alpha beta transA transB"),
     *_row(
@@ -99,8 +102,8 @@ _ROWS = [
         "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside "
         "extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
         constant=(1, 2, 3),
-        limits="height and width; nearest, and linear where PyTorch's half-pixel or aligned "
-        "corners give the same positions; not cubic, antialias, tf_crop_and_resize",
+        limits="height and width; nearest, linear, cubic; not antialias, exclude_outside, "
+        "tf_crop_and_resize",
     ),
     *_row("Upsample", (2, 2), "mode", constant=(1,), limits="as Resize"),
     *_row(
@@ -110,12 +113,17 @@ _ROWS = [
     *_row("Split", (1, 2), "axis num_outputs split", constant=(1,), outputs=0),
     *_row("Slice", (1, 5), "axes ends starts", constant=(1, 2, 3, 4)),
     *_row("Gather", (2, 2), "axis", constant=(1,)),
+    *_row("GatherND", (2, 2), "batch_dims", constant=(1,), limits="batch_dims 0"),
     *_row("Reshape", (2, 2), "allowzero", constant=(1,)),
     *_row("Flatten", (1, 1), "axis"),
     *_row("Squeeze Unsqueeze", (1, 2), "axes", constant=(1,)),
     *_row("Transpose", (1, 1), "perm"),
     *_row("Expand Tile", (2, 2), constant=(1,), limits="Tile: at most 256 times an axis"),
-    *_row("ReduceMean ReduceSum ReduceMax ReduceMin ReduceL2", (1, 2), _REDUCTION, constant=(1,)),
+    *_row(
+        "ReduceMean ReduceSum ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum "
+        "ReduceLogSumExp",
+        (1, 2), _REDUCTION, constant=(1,),
+    ),
     *_row("DepthToSpace", (1, 1), "blocksize mode"),
     *_row("SpaceToDepth", (1, 1), "blocksize"),
     *_row("Identity", (1, 1)),
@@ -131,6 +139,9 @@ _ROWS = [
     *_row("Range", (3, 3), constant=(0, 1, 2), folds=True),
     *_row("Ceil Floor Round Sign", (1, 1), folds=True),
     *_row("Mod", (2, 2), "fmod", folds=True),
+    *_row("CumSum", (2, 2), "exclusive reverse", constant=(1,), folds=True),
+    *_row("Trilu", (1, 2), "upper", constant=(1,), folds=True),
+    *_row("ScatterND", (3, 3), "reduction", constant=(1,), folds=True),
     *_row("ReduceProd", (1, 2), _REDUCTION, constant=(1,), folds=True),
 ]  # fmt: skip
 

@@ -10,9 +10,9 @@ from export.inspection.probe import Sample, is_tflite, open_probe
 from export.inspection.silent.constants import check_constants
 from export.inspection.silent.finding import KINDS, Finding
 from export.inspection.silent.order import check_order, check_runtime_order
-from export.inspection.silent.values import Watch, check_values
+from export.inspection.silent.values import STILL, Watch, check_values
 
-__all__ = ["KINDS", "Finding", "silent"]
+__all__ = ["KINDS", "STILL", "Finding", "silent"]
 
 
 def silent(

@@ -38,12 +38,14 @@ class Finding:
         layer: name of the output tensor of the layer where it begins.
         op: operator of that layer; empty for an input.
         what: one clause with the figures, which goes behind the layer's name.
+        inherited: the float network does so already, whatever an artefact adds.
     """
 
     kind: str
     layer: str
     op: str
     what: str
+    inherited: bool = False
 
     def __str__(self) -> str:
         """Return one line, with the layer's name shortened."""

@@ -12,7 +12,7 @@ from export.inspection.probe import Grid, Probe, Sample, Step
 from export.inspection.silent.finding import Finding, spelled
 from export.inspection.silent.order import Outputs
 
-__all__ = ["Watch", "check_values"]
+__all__ = ["STILL", "Watch", "check_values"]
 
 #: Operators whose kernels ask for one scale, which is coarse where they say little.
 _FIXED = frozenset(
@@ -26,7 +26,7 @@ _HAND_ON = frozenset(
 #: Float has to move by more than so many steps before a layer that does not counts as dead.
 _STEPS = 2.0
 #: The same without steps: a share of the layer's largest value.
-_STILL = 1e-5
+STILL = 1e-5
 #: A spread (standard deviation) below one step leaves under 10.8 dB: 10 log10(12).
 _COARSE = 1.0
 #: A range is too narrow if so much of the power lies beyond it, which leaves under 13 dB, or a
@@ -169,11 +169,10 @@ def _constant(watch: Watch) -> Iterator[Finding]:
     alive = _depends_on_input(watch.exact)
     for _, name in watch.exact.outputs:
         seen = watch.floats[name]
-        if name in alive and seen.finite and seen.travel <= _STILL * seen.largest:
+        if name in alive and seen.finite and seen.travel <= STILL * seen.largest:
             op = next((s.op for s in watch.exact.steps if name in s.outputs), "")
-            yield Finding(
-                "constant", name, op, "is the same for every sample in the float network already"
-            )
+            what = "is the same for every sample in the float network already"
+            yield Finding("constant", name, op, what, inherited=True)
 
 
 def _moves(watch: Watch, name: str) -> bool:
@@ -182,7 +181,7 @@ def _moves(watch: Watch, name: str) -> bool:
     if partner is None or not partner.finite:
         return False
     least = _STEPS * grid.scale if grid else 0.0
-    return partner.travel > max(least, _STILL * partner.largest)
+    return partner.travel > max(least, STILL * partner.largest)
 
 
 def _collapsed(watch: Watch) -> Iterator[Finding]:
@@ -192,7 +191,7 @@ def _collapsed(watch: Watch) -> Iterator[Finding]:
         if name in fixed or not 0 < seen.spread < _COARSE * grid.scale:
             continue
         partner = watch.partner(name)
-        if partner is None or partner.travel <= _STILL * partner.largest:
+        if partner is None or partner.travel <= STILL * partner.largest:
             continue
         yield _finding(
             "collapsed",

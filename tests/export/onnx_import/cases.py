@@ -149,6 +149,10 @@ CASES: dict[str, Any] = {
     "leaky relu": of_one("LeakyRelu", FEATURES, alpha=0.2),
     "leaky relu default": of_one("LeakyRelu", FEATURES),
     "elu": of_one("Elu", FEATURES, alpha=0.7),
+    "selu": of_one("Selu", FEATURES),
+    "selu set": of_one("Selu", FEATURES, alpha=1.2, gamma=0.9),
+    "celu": of_one("Celu", FEATURES, alpha=0.6),
+    "thresholded relu": of_one("ThresholdedRelu", FEATURES, alpha=0.4),
     "hard sigmoid": of_one("HardSigmoid", FEATURES),
     "hard sigmoid sixth": of_one("HardSigmoid", FEATURES, alpha=1 / 6, beta=0.5),
     "hard swish": of_one("HardSwish", FEATURES, opset=14),
@@ -162,6 +166,9 @@ CASES: dict[str, Any] = {
             "Sigmoid",
             "Tanh",
             "Softplus",
+            "Softsign",
+            "Sin",
+            "Cos",
             "Erf",
             "Neg",
             "Abs",
@@ -307,6 +314,15 @@ CASES: dict[str, Any] = {
     "gather one": of_one("Gather", FEATURES, {"i": np.int64(2)}, axis=1),
     "gather reversed": of_one("Gather", FEATURES, {"i": [5, 4, 3, 2, 1, 0]}, axis=1),
     "gather run": of_one("Gather", FEATURES, {"i": [1, 2, 3]}, axis=2),
+    "gather colours": of_one("Gather", PICTURE, {"i": [2, 1, 0]}, axis=1),
+    "gather runs": of_one("Gather", FEATURES, {"i": [0, 1, 2, 3, 5]}, axis=1),
+    "gather runs of five": of_one("Gather", (1, 3, 4, 4, 16), {"i": [0, 1, 2, 15]}, axis=4),
+    "slice colours": of_one("Slice", PICTURE, {"s": [2], "e": [-4], "a": [1], "t": [-1]}),
+    "gather scattered": of_one("Gather", FEATURES, {"i": [5, 3, 1, 0, 0, 2]}, axis=1),
+    "gather scattered of five": of_one("Gather", (1, 3, 4, 4, 9), {"i": [8, 3, 1, 0, 0]}, axis=4),
+    "gather scattered of rows": of_one("Gather", (1, 5, 8), {"i": [7, 3, 1, 0, 0]}, axis=2),
+    "gather points": of_one("GatherND", FEATURES, {"i": [[0, 3], [0, -1], [0, 0]]}),
+    "gather points of all axes": of_one("GatherND", (4, 3), {"i": [[0, 2], [3, -3]]}),
     "gather any": of_one("Gather", FEATURES, {"i": [0, -1, 2, 2]}, axis=1),
     "gather any of rows": of_one("Gather", (1, 5, 8), {"i": [3, 0, 7, 7]}, axis=2),
     "gather table": of_one("Gather", FEATURES, {"i": [[0, 3], [1, 1]]}, axis=3),
@@ -396,7 +412,7 @@ for _op in ("Add", "Sub", "Mul", "Div"):
     )
 for _exponent in (-1.0, 0.5, 1.0, 2.0, 3.0, 1.7):
     CASES[f"pow {_exponent}"] = of_one("Pow", FEATURES, {"e": np.float32(_exponent)}, before="Exp")
-for _op in ("Min", "Max", "Sum"):
+for _op in ("Min", "Max", "Sum", "Mean"):
     CASES[_op.lower()] = model(
         [node(_op, ["x", "c", "d"], ["y"])],
         {"x": FEATURES},
@@ -404,7 +420,16 @@ for _op in ("Min", "Max", "Sum"):
         [tensor("c", random(6, 1, 1)), tensor("d", random())],
     )
     CASES[f"{_op.lower()} one"] = of_one(_op, FEATURES)
-for _op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"):
+for _op in (
+    "ReduceMean",
+    "ReduceSum",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceSumSquare",
+    "ReduceLogSumExp",
+):
     _old = 11 if _op == "ReduceSum" else 13
     _new = 13 if _op == "ReduceSum" else 18
     CASES[f"{_op} attribute"] = of_one(_op, FEATURES, opset=_old, axes=[2, -1], keepdims=0)
@@ -412,3 +437,38 @@ for _op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"):
     CASES[f"{_op} input"] = of_one(_op, FEATURES, {"a": [-2, 3]}, opset=_new, keepdims=1)
     CASES[f"{_op} all"] = of_one(_op, (1, 4, 5), opset=_new)
     CASES[f"{_op} nothing"] = of_one(_op, FEATURES, opset=_new, noop_with_empty_axes=1)
+for _op, _axes in (("ReduceMax", [1]), ("ReduceMean", [2, 3])):
+    CASES[f"{_op} and its axes again"] = model(
+        [
+            node(_op, ["x"], ["d"], axes=_axes, keepdims=0),
+            node("Unsqueeze", ["d", "a"], ["k"]),
+            node("Sub", ["x", "k"], ["y"]),
+        ],
+        {"x": FEATURES},
+        ["y", "d"],
+        [tensor("a", _axes, _INT)],
+    )
+CASES["expand and multiply"] = model(
+    [
+        node("GlobalAveragePool", ["x"], ["g"]),
+        node("Expand", ["g", "s"], ["e"]),
+        node("Mul", ["x", "e"], ["y"]),
+        node("Expand", ["g", "s"], ["f"]),
+        node("Add", ["e", "f"], ["z"]),
+    ],
+    {"x": FEATURES},
+    ["y", "z"],
+    [tensor("s", FEATURES, _INT)],
+)
+CASES["reduce log sum"] = of_one("ReduceLogSum", FEATURES, before="Exp", axes=[1])
+for _size in (3, 5):
+    CASES[f"local response {_size}"] = of_one("LRN", FEATURES, size=_size, alpha=0.3, bias=1.5)
+for _opset, _count in ((18, 3), (21, 6)):
+    CASES[f"group norm {_opset}"] = of_one(
+        "GroupNormalization",
+        FEATURES,
+        {"s": random(_count), "b": random(_count)},
+        opset=_opset,
+        num_groups=3,
+        epsilon=1e-3,
+    )

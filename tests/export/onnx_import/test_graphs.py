@@ -140,6 +140,27 @@ def test_masks_and_ranges_fold(tmp_path: Path) -> None:
     assert _children(_agree(tmp_path, made)) == ["sum", "product"]
 
 
+def test_a_mask_that_is_written_piece_by_piece_folds(tmp_path: Path) -> None:
+    """As shifted windows number their regions (Liu et al., 2021)."""
+    nodes = [
+        node("ConstantOfShape", ["size"], ["blank"], value=tensor("v", [0.0])),
+        node("ScatterND", ["blank", "at", "marks"], ["mask"]),
+        node("CumSum", ["mask", "one"], ["sums"]),
+        node("CumSum", ["mask", "one"], ["behind"], exclusive=1, reverse=1),
+        node("Trilu", ["sums", "one"], ["upper"], upper=1),
+        node("Trilu", ["behind"], ["lower"], upper=0),
+        node("Add", ["upper", "lower"], ["both"]),
+        node("Add", ["x", "both"], ["y"], name="sum"),
+    ]
+    constants = [
+        tensor("size", [4, 4], _INT), tensor("one", 1, _INT),
+        tensor("at", [[[0, 1], [2, 2]], [[3, 0], [1, -1]]], _INT),
+        tensor("marks", [[1.0, 2.0], [3.0, 4.0]]),
+    ]  # fmt: skip
+    made = model(nodes, {"x": (4, 4)}, ["y"], constants, opset=14)
+    assert _children(_agree(tmp_path, made)) == ["sum"]
+
+
 def test_what_only_folds_is_refused_on_live_values(tmp_path: Path) -> None:
     made = model([node("Floor", ["x"], ["y"], name="cut")], {"x": (1, 3)}, ["y"])
     with pytest.raises(ConfigError, match=r"'cut'.*constant"):

@@ -81,8 +81,32 @@ def _leaky_relu(view: NodeView) -> Step:
 
 def _elu(view: NodeView) -> Step:
     """Return ELU in parts that stay channels last."""
-    scale = view.number("alpha", 1.0)
-    return view.step(lambda x: torch.relu(x) + scale * (torch.exp(x.clamp(max=0.0)) - 1.0))
+    return _bent(view, view.number("alpha", 1.0))
+
+
+def _selu(view: NodeView) -> Step:
+    # Klambauer et al., 2017; the operator's document has the constants in float32.
+    scale = view.number("alpha", 1.6732632423543772)
+    return _bent(view, scale, slope=view.number("gamma", 1.0507009873554805))
+
+
+def _celu(view: NodeView) -> Step:
+    alpha = view.number("alpha", 1.0)
+    if alpha <= 0:
+        raise view.refusal(f"has alpha {alpha}")
+    return _bent(view, alpha, width=alpha)
+
+
+def _bent(view: NodeView, scale: float, *, slope: float = 1.0, width: float = 1.0) -> Step:
+    """Return a line that bends to an exponential below zero."""
+    return view.step(
+        lambda x: (torch.relu(x) + scale * (torch.exp(x.clamp(max=0.0) / width) - 1.0)) * slope
+    )
+
+
+def _thresholded_relu(view: NodeView) -> Step:
+    least = view.number("alpha", 1.0)
+    return view.step(lambda x: x * (x > least).to(x.dtype))
 
 
 def _hard_sigmoid(view: NodeView) -> Step:
@@ -117,6 +141,7 @@ BUILDERS: dict[str, Builder] = {
     "Sigmoid": _always(torch.sigmoid),
     "Tanh": _always(torch.tanh),
     "Softplus": _always(F.softplus),
+    "Softsign": _always(lambda x: x / (x.abs() + 1.0)),
     "Mish": _always(F.mish),
     "Erf": _always(torch.erf),
     "HardSwish": _always(F.hardswish),
@@ -124,6 +149,9 @@ BUILDERS: dict[str, Builder] = {
     "PRelu": _prelu,
     "LeakyRelu": _leaky_relu,
     "Elu": _elu,
+    "Selu": _selu,
+    "Celu": _celu,
+    "ThresholdedRelu": _thresholded_relu,
     "HardSigmoid": _hard_sigmoid,
     "Gelu": _gelu,
     "Softmax": _softmax(torch.softmax),

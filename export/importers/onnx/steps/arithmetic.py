@@ -26,6 +26,9 @@ def aligned(view: NodeView, function: _Function) -> Step:
     shapes: list[tuple[int, ...] | None] = []
     for position, name in enumerate(view.node.inputs):
         shape, known = view.shape(position), view.known(position)
+        spread = _spread(view, position)
+        if spread is not None:
+            name, shape = spread.name(0), spread.shape()
         full = (1,) * (rank - len(shape)) + shape
         operands.append(name if known is None or full == shape else known.reshape(full))
         shapes.append(full if known is None and full != shape else None)
@@ -40,6 +43,15 @@ def aligned(view: NodeView, function: _Function) -> Step:
     return Step(call, tuple(operands))
 
 
+def _spread(view: NodeView, position: int) -> NodeView | None:
+    """Return the Expand that makes an input, where broadcasting does what it does."""
+    made = view.maker("Expand", position) if view.known(position) is None else None
+    others = [view.shape(p) for p in range(len(view.node.inputs)) if p != position]
+    whole = view.shape(position) in others
+    # Of two that are expanded, one has to stay.
+    return made if whole and not any(view.maker("Expand", p) for p in range(position)) else None
+
+
 def _binary(function: _Function) -> Builder:
     return lambda view: aligned(view, function)
 
@@ -47,6 +59,11 @@ def _binary(function: _Function) -> Builder:
 def _chain(function: _Function) -> Builder:
     """Return the meaning of an operator that takes any number of inputs."""
     return lambda view: aligned(view, lambda *tensors: reduce(function, tensors))
+
+
+def _mean(view: NodeView) -> Step:
+    share = 1.0 / len(view.node.inputs)
+    return aligned(view, lambda *tensors: reduce(torch.add, tensors) * share)
 
 
 def _unary(function: _Function) -> Builder:
@@ -118,10 +135,13 @@ BUILDERS: dict[str, Builder] = {
     "Min": _chain(torch.minimum),
     "Max": _chain(torch.maximum),
     "Sum": _chain(torch.add),
+    "Mean": _mean,
     "Neg": _unary(torch.neg),
     "Abs": _unary(torch.abs),
     "Exp": _unary(torch.exp),
     "Log": _unary(torch.log),
+    "Sin": _unary(torch.sin),
+    "Cos": _unary(torch.cos),
     "Sqrt": _unary(torch.sqrt),
     "Reciprocal": _unary(torch.reciprocal),
     "Ceil": _unary(torch.ceil),

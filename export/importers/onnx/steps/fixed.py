@@ -59,10 +59,41 @@ def _range(view: NodeView) -> Step:
     return Step(lambda x: x, (found,))
 
 
+def _cumulative_sum(view: NodeView) -> Step:
+    (axis,) = view.axes_of(view.whole(1) or ())
+    exclusive, reverse = view.integer("exclusive", 0), view.integer("reverse", 0)
+
+    def add_up(x: Tensor) -> Tensor:
+        turned = x.flip(axis) if reverse else x
+        total = turned.cumsum(axis) - (turned if exclusive else 0)
+        return total.flip(axis) if reverse else total
+
+    return view.step(add_up, view.name(0))
+
+
+def _triangle(view: NodeView) -> Step:
+    diagonal = (view.whole(1) or (0,))[0]
+    keep = torch.triu if view.integer("upper", 1) else torch.tril
+    return view.step(lambda x: keep(x, diagonal), view.name(0))
+
+
+def _scatter(view: NodeView) -> Step:
+    if view.text("reduction", "none") != "none":
+        raise view.refusal(f"has reduction {view.text('reduction', 'none')!r}")
+
+    def scatter(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
+        return x.clone().index_put(tuple(at.unbind(-1)), values.to(x.dtype))
+
+    return view.step(scatter)
+
+
 BUILDERS: dict[str, Builder] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Shape": _shape,
     "Size": _size,
     "Range": _range,
+    "CumSum": _cumulative_sum,
+    "Trilu": _triangle,
+    "ScatterND": _scatter,
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from export.importers.onnx.steps.layout import CHANNELS_LAST, channels_last
 from export.importers.onnx.view import Builder, NodeView, Step
 
-__all__ = ["BUILDERS", "mean"]
+__all__ = ["BUILDERS", "mean", "with_axes_kept"]
 
 #: From a tensor and axes to a tensor that has them still, with size 1.
 _Reduction = Callable[[Tensor, tuple[int, ...]], Tensor]
@@ -26,21 +26,48 @@ def _over(reduction: _Reduction, of_one: Callable[[Tensor], Tensor] = lambda x: 
     """
 
     def build(view: NodeView) -> Step:
-        named = view.whole(1) if view.has(1) else view.integers("axes")
+        named = _named(view)
         if not named and view.integer("noop_with_empty_axes", 0):
             return view.step(of_one, view.name(0))
-        axes = view.axes_of(named or tuple(range(view.rank())))
-        kept = view.integer("keepdims", 1)
-        shape = view.shape()
-        left = tuple(1 if a in axes else n for a, n in enumerate(shape) if kept or a not in axes)
-
-        # With the axes kept there is a mean of TFLite that stays channels last.
-        def reduce(x: Tensor) -> Tensor:
-            return reduction(x, axes).reshape(left)
-
-        return view.step(reduce, view.name(0))
+        return _reduced(view, reduction, keep=bool(view.integer("keepdims", 1)))
 
     return build
+
+
+def _named(view: NodeView) -> tuple[int, ...] | None:
+    return view.whole(1) if view.has(1) else view.integers("axes")
+
+
+def _reduced(view: NodeView, reduction: _Reduction, *, keep: bool) -> Step:
+    axes = view.axes_of(_named(view) or tuple(range(view.rank())))
+    if keep:
+        return view.step(lambda x: reduction(x, axes), view.name(0))
+    left = _left(view.shape(), axes, keep=False)
+    # With the axes kept there is a mean of TFLite that stays channels last.
+    return view.step(lambda x: reduction(x, axes).reshape(left), view.name(0))
+
+
+def _left(shape: tuple[int, ...], axes: tuple[int, ...], *, keep: bool) -> tuple[int, ...]:
+    return tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
+
+
+def with_axes_kept(view: NodeView, shape: tuple[int, ...]) -> Step | None:
+    """Return the reduction before a node that only gives it the dropped axes back.
+
+    A picture that loses an axis and gets it again in two nodes would lose its layout between.
+
+    Args:
+        view: of a node that changes the shape of its first input.
+        shape: that it makes.
+    """
+    for op, reduction in _REDUCTIONS.items():
+        made = view.maker(op)
+        named = _named(made) if made is not None and made.known(0) is None else None
+        if made is not None and named and not made.integer("keepdims", 1):
+            axes = made.axes_of(named)
+            if shape == _left(made.shape(), axes, keep=True):
+                return _reduced(made, reduction, keep=True)
+    return None
 
 
 def mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -72,11 +99,31 @@ def _length(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return torch.sqrt((x * x).sum(axes, keepdim=True))
 
 
+def _log_sum_exp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    # The greatest is taken out first, so that no power runs over.
+    greatest = x.amax(axes, keepdim=True)
+    return (x - greatest).exp().sum(axes, keepdim=True).log() + greatest
+
+
+_REDUCTIONS: dict[str, _Reduction] = {
+    "ReduceMean": mean,
+    "ReduceSum": lambda x, axes: x.sum(axes, keepdim=True),
+    "ReduceMax": lambda x, axes: x.amax(axes, keepdim=True),
+    "ReduceMin": _least,
+    "ReduceL1": lambda x, axes: x.abs().sum(axes, keepdim=True),
+    "ReduceL2": _length,
+    "ReduceSumSquare": lambda x, axes: (x * x).sum(axes, keepdim=True),
+    "ReduceLogSum": lambda x, axes: x.sum(axes, keepdim=True).log(),
+    "ReduceLogSumExp": _log_sum_exp,
+    "ReduceProd": _product,
+}
+#: What a reduction does to one element, where that changes it.
+_OF_ONE: dict[str, Callable[[Tensor], Tensor]] = {
+    "ReduceL1": torch.abs,
+    "ReduceL2": torch.abs,
+    "ReduceSumSquare": torch.square,
+    "ReduceLogSum": torch.log,
+}
 BUILDERS: dict[str, Builder] = {
-    "ReduceMean": _over(mean),
-    "ReduceSum": _over(lambda x, axes: x.sum(axes, keepdim=True)),
-    "ReduceMax": _over(lambda x, axes: x.amax(axes, keepdim=True)),
-    "ReduceMin": _over(_least),
-    "ReduceL2": _over(_length, torch.abs),
-    "ReduceProd": _over(_product),
+    op: _over(reduction, _OF_ONE.get(op, lambda x: x)) for op, reduction in _REDUCTIONS.items()
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from export.importers.onnx.view import Builder, NodeView, Step
 
 __all__ = ["BUILDERS"]
 
-_Positions = NDArray[np.float32]
+_Positions = NDArray[np.floating[Any]]
 #: From the positions of the result, the two sizes and the scale to positions of the input; the
 #: names and formulas of the operator's own document. A size of 1 has no corners to align.
 _TRANSFORMS: dict[str, Callable[[_Positions, int, int, np.float32], _Positions]] = {
@@ -100,7 +101,7 @@ def _plan(view: NodeView, sizes: dict[int, int], scales: dict[int, float]) -> _P
 
 def _build(view: NodeView, plan: _Plan, transform: str, rounding: str) -> Step:
     mode, (new, scales) = view.text("mode", "nearest"), plan
-    if mode not in ("nearest", "linear") or transform not in _TRANSFORMS:
+    if mode not in ("nearest", "linear", "cubic") or transform not in _TRANSFORMS:
         raise view.refusal(f"has mode {mode!r} with coordinates {transform!r}")
     positions = [
         _TRANSFORMS[transform](np.arange(size, dtype=np.float32), old, size, np.float32(scale))
@@ -108,7 +109,7 @@ def _build(view: NodeView, plan: _Plan, transform: str, rounding: str) -> Step:
     ]
     if mode == "nearest":
         return _nearest(view, positions, new, rounding, scales)
-    return _linear(view, positions, new, transform)
+    return _linear(view, positions, new) if mode == "linear" else _cubic(view, positions)
 
 
 def _nearest(
@@ -136,9 +137,7 @@ def _nearest(
     return view.step(take, view.name(0), *taken)
 
 
-def _linear(
-    view: NodeView, positions: list[_Positions], new: tuple[int, int], transform: str
-) -> Step:
+def _linear(view: NodeView, positions: list[_Positions], new: tuple[int, int]) -> Step:
     olds = view.shape()[2:]
     for corners in (False, True):
         ramps = [_ramp(old, size, "linear", corners) for old, size in zip(olds, new, strict=True)]
@@ -152,11 +151,50 @@ def _linear(
                 return F.interpolate(x, size=new, mode="bilinear", align_corners=corners)
 
             return view.step(interpolate, view.name(0))
-    raise view.refusal(
-        f"interpolates {olds[0]}x{olds[1]} to {new[0]}x{new[1]} linearly at coordinates "
-        f"{transform!r}, which PyTorch does not have",
-        hint="export it with half_pixel or align_corners, or with mode nearest",
-    )
+    return _by_matrices(view, positions, lambda part: [1 - part, part])
+
+
+def _cubic(view: NodeView, positions: list[_Positions]) -> Step:
+    a = view.number("cubic_coeff_a", -0.75)
+
+    def weights(part: _Positions) -> list[_Positions]:
+        # Keys, 1981: of the neighbours at distances 1 + part, part, 1 - part, 2 - part.
+        inner = [((a + 2) * d - (a + 3)) * d * d + 1 for d in (part, 1 - part)]
+        outer = [((a * d - 5 * a) * d + 8 * a) * d - 4 * a for d in (1 + part, 2 - part)]
+        return [outer[0], *inner, outer[1]]
+
+    return _by_matrices(view, positions, weights)
+
+
+def _by_matrices(
+    view: NodeView,
+    positions: list[_Positions],
+    weights: Callable[[_Positions], list[_Positions]],
+) -> Step:
+    """Return an interpolation that TFLite has not, as one matrix product an axis.
+
+    Args:
+        view: of the node.
+        positions: in the input, of each place of an axis.
+        weights: of the neighbours of a position, by its part after the point; as many before it as
+            after it. What lies beyond the edge is the edge.
+    """
+    matrices = []
+    for old, at in zip(view.shape()[2:], positions, strict=True):
+        matrix = np.zeros((len(at), old), np.float64)
+        exact = at.astype(np.float64)
+        shares = weights(exact - np.floor(exact))
+        for place, share in enumerate(shares, start=1 - len(shares) // 2):
+            taken = (np.floor(exact).astype(np.int64) + place).clip(0, old - 1)
+            np.add.at(matrix, (np.arange(len(at)), taken), share)
+        matrices.append(torch.from_numpy(matrix.astype(np.float32)))
+
+    # With the matrices as weights INT8 has the products, and the dynamic range as well.
+    def interpolate(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        tall = F.linear(F.linear(x, columns).transpose(2, 3), rows)
+        return tall.transpose(2, 3)
+
+    return view.step(interpolate, view.name(0), *matrices)
 
 
 def _ramp(old: int, new: int, mode: str, corners: bool | None = None) -> Tensor:

@@ -15,6 +15,8 @@ __all__ = ["BUILDERS"]
 
 #: Places that a Gather may take.
 _MOST_PLACES = 1 << 20
+#: Runs of neighbours that are cut out one by one, which INT8 has and TFLite's gathers have not.
+_MOST_RUNS = 4
 
 
 def _concat(view: NodeView) -> Step:
@@ -71,6 +73,9 @@ def _stride(axis: int, size: int, taken: range) -> Callable[[Tensor], Tensor]:
     before = (slice(None),) * axis
     if taken.step > 0:
         return lambda x: x[(*before, slice(taken.start, taken.stop, taken.step))]
+    if len(taken) <= _MOST_RUNS:
+        # The colours of a picture, turned round.
+        return lambda x: _cut_out(x, axis, [range(n, n + 1) for n in taken])
     flipped = slice(size - 1 - taken.start, size - 1 - taken.stop, -taken.step)
     return lambda x: x.flip(axis)[(*before, flipped)]
 
@@ -89,6 +94,8 @@ def _gather(view: NodeView) -> Step:
     if spaced is not None:
         stride = _stride(axis, size, spaced)
         return view.step(lambda x: stride(x).reshape(shape), view.name(0))
+    if len(runs := _runs(places)) <= _MOST_RUNS:
+        return view.step(lambda x: _cut_out(x, axis, runs).reshape(shape), view.name(0))
     if view.rank() == 4:
         place = CHANNELS_LAST[axis]
         take = channels_last(lambda x, at: x.index_select(place, at))
@@ -101,6 +108,23 @@ def _gather(view: NodeView) -> Step:
     return view.step(lambda x, at: take(x, at).reshape(shape), view.name(0), at)
 
 
+def _gather_nd(view: NodeView) -> Step:
+    indices = view.constant(1)
+    if view.integer("batch_dims", 0) or indices.is_floating_point() or indices.dim() < 1:
+        raise view.refusal(f"has batch_dims {view.integer('batch_dims', 0)}")
+    _check_places(view, indices)
+    return view.step(lambda x, at: x[tuple(at.unbind(-1))], view.name(0), indices)
+
+
+def _check_places(view: NodeView, indices: Tensor) -> None:
+    """Refuse indices that are not in the first input, each a row along the last axis."""
+    sizes = torch.tensor(view.shape()[: indices.shape[-1]])
+    if indices.numel() > _MOST_PLACES or len(sizes) != indices.shape[-1]:
+        raise view.refusal(f"takes {list(indices.shape)} places of {list(view.shape())}")
+    if bool(((indices < -sizes) | (indices >= sizes)).any()):
+        raise view.refusal(f"takes what is not in {list(view.shape())}")
+
+
 def _spaced(places: list[int]) -> range | None:
     """Return places as a range if they are evenly spaced."""
     if not places:
@@ -110,9 +134,25 @@ def _spaced(places: list[int]) -> range | None:
     return found if found is not None and list(found) == places else None
 
 
+def _runs(places: list[int]) -> list[range]:
+    """Return places as runs of neighbours, in their order."""
+    found: list[range] = []
+    for place in places:
+        if found and found[-1].stop == place:
+            found[-1] = range(found[-1].start, place + 1)
+        else:
+            found.append(range(place, place + 1))
+    return found
+
+
+def _cut_out(x: Tensor, axis: int, runs: list[range]) -> Tensor:
+    return torch.cat([x.narrow(axis, run.start, len(run)) for run in runs], dim=axis)
+
+
 BUILDERS: dict[str, Builder] = {
     "Concat": _concat,
     "Split": _split,
     "Slice": _slice,
     "Gather": _gather,
+    "GatherND": _gather_nd,
 }

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from export.importers.onnx.steps.layout import channels_last
+from export.importers.onnx.steps.reduce import with_axes_kept
 from export.importers.onnx.view import Builder, NodeView, Step
 
 __all__ = ["BUILDERS"]
@@ -25,6 +26,9 @@ def _reshape(view: NodeView) -> Step:
         return shuffled
     if shape == old:
         return view.step(lambda x: x, view.name(0))
+    kept = with_axes_kept(view, shape)
+    if kept is not None:
+        return kept
     return view.step(lambda x: x.reshape(shape), view.name(0))
 
 
@@ -93,7 +97,7 @@ def _unsqueeze(view: NodeView) -> Step:
     axes = view.axes_of(named, rank=view.rank() + len(named))
     sizes = iter(view.shape())
     shape = tuple(1 if a in axes else next(sizes) for a in range(view.rank() + len(named)))
-    return view.step(lambda x: x.reshape(shape), view.name(0))
+    return with_axes_kept(view, shape) or view.step(lambda x: x.reshape(shape), view.name(0))
 
 
 def _transpose(view: NodeView) -> Step:
