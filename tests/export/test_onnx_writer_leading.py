@@ -14,12 +14,14 @@ from tests.export.onnx_writer_kit import Array, Bench, as_onnx, model_of, run_on
 from tests.trt.nets import network
 
 #: What is of one face by what it computes: a constant is joined to the face, the first axis is
-#: widened; and Resizes by what float32 does not hold.
+#: widened or picked from; and Resizes by what float32 does not hold.
 ALONE = frozenset(
     [
         "BROADCAST_TO",
         "CONCATENATION channels",
         "CONCATENATION rows",
+        "GATHER_ND",
+        "GATHER_ND points",
         "RESIZE_BILINEAR",
         "RESIZE_BILINEAR corners",
         "RESIZE_NEAREST_NEIGHBOR",
