@@ -16,21 +16,28 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from tests.python_path import python_path
 from tests.trt.collect_names import RELEASES
 
-__all__ = ["FLAGGED", "RELEASES", "STRONG", "play"]
+__all__ = ["FLAGGED", "RELEASES", "STRONG", "Play", "play"]
 
 SITE = Path(__file__).parent / "site"
 #: Releases whose builder has to be told by flags which precisions it may use, and the others.
 FLAGGED, STRONG = RELEASES[:4], RELEASES[4:]
 #: Loaded from the stand-in, or bound to what was.
 _PLAYED = ("tensorrt", "pycuda", "cuda", "standin", "edge.engines.cuda_")
+
+
+class Play(Protocol):
+    """What the fixture ``board`` gives: ``play`` in the test's own folder."""
+
+    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
 
 
 @contextlib.contextmanager

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,18 +22,9 @@ from export.toolchains.tensorrt.builder import build_here
 from tests.export.onnx_writer_kit import Bench
 from tests.makers import make_frame
 from tests.trt.nets import contract_of, network
-from tests.trt.play import RELEASES, play
+from tests.trt.play import RELEASES, Play
 
 MOST = 4
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
 
 
 def _build(

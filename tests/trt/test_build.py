@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,16 +17,7 @@ from export.toolchains.tensorrt import Built, Options, build
 from export.toolchains.tensorrt.builder import build_here
 from export.toolchains.tensorrt.generation import generation_of
 from tests.trt.nets import contract_of, network
-from tests.trt.play import FLAGGED, RELEASES, STRONG, play
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
+from tests.trt.play import FLAGGED, RELEASES, STRONG, Play
 
 
 def _build(precision: str, **settings: Any) -> Built:

@@ -9,10 +9,9 @@ import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,21 +32,7 @@ from export.toolchains.tensorrt import Built, Options, memory
 from export.toolchains.tensorrt.builder import build_here
 from tests.makers import write_bundle
 from tests.trt.nets import network, write_onnx_bundle
-from tests.trt.play import play
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    """A board whose engines and key lie in the test's own folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for name in ("CACHE_DIRECTORY", "STATE_DIRECTORY"):
-        monkeypatch.delenv(name, raising=False)
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
+from tests.trt.play import Play
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,23 +26,9 @@ from export.cli import main
 from export.toolchains.tensorrt import Options
 from export.toolchains.tensorrt.builder import build_here
 from tests.trt.nets import contract_of, network, write_onnx_bundle
-from tests.trt.play import play
+from tests.trt.play import Play
 
 LIBRARIES = ("pycuda", "cuda-python")
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    """A board whose engines and key lie in the test's own folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for name in ("CACHE_DIRECTORY", "STATE_DIRECTORY"):
-        monkeypatch.delenv(name, raising=False)
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
 
 
 @pytest.fixture

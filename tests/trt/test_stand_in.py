@@ -6,10 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -20,16 +17,7 @@ pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install -e .[
 from tests.trt.bare import Bare, plan_of
 from tests.trt.collect_names import RELEASES, names_of
 from tests.trt.nets import network
-from tests.trt.play import play
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
+from tests.trt.play import Play
 
 
 def test_who_keeps_the_rules_is_left_alone(board: Play) -> None:

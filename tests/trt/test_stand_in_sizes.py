@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +13,7 @@ pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install -e .[
 
 from tests.trt.bare import Bare
 from tests.trt.nets import network
-from tests.trt.play import play
-
-
-class Play(Protocol):
-    def __call__(self, **settings: Any) -> AbstractContextManager[Path]: ...
-
-
-@pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
-    yield lambda **settings: play(monkeypatch, tmp_path, **settings)
+from tests.trt.play import Play
 
 
 class Open(Bare):

@@ -15,6 +15,7 @@ __all__ = [
     "IOptimizationProfile",
     "IProgressMonitor",
     "ITimingCache",
+    "checked_core",
     "dla_cores",
 ]
 
@@ -131,9 +132,7 @@ class IBuilderConfig:
 
     @DLA_core.setter
     def DLA_core(self, value: int) -> None:
-        if not 0 <= value < dla_cores():
-            violate(f"DLA_core: there is no core {value}")
-        self._core = value
+        self._core = checked_core(value, "DLA_core")
 
     def can_run_on_DLA(self, layer: Any) -> bool:
         same_type(layer, "ILayer", "can_run_on_DLA")
@@ -173,6 +172,13 @@ class IBuilderConfig:
 
 def dla_cores() -> int:
     return int(setting("DLA", "0"))
+
+
+def checked_core(value: int, where: str) -> int:
+    """Return the number of a DLA core that there is."""
+    if not 0 <= value < dla_cores():
+        violate(f"{where}: there is no core {value}")
+    return value
 
 
 def _place() -> str:

@@ -12,7 +12,7 @@ from standin.gpu import GPU
 from standin.onnx_file import read
 from standin.release import VERSION, as_released, later
 from standin.trt_builder import MAGIC
-from standin.trt_config import IHostMemory, dla_cores
+from standin.trt_config import IHostMemory, checked_core
 from standin.trt_context import SCRATCH, Core, IExecutionContext
 from standin.trt_network import DTYPES, ENUMS, need_logger, same_type, say
 
@@ -38,9 +38,7 @@ class Runtime:
 
     @DLA_core.setter
     def DLA_core(self, value: int) -> None:
-        if not 0 <= value < dla_cores():
-            violate(f"Runtime.DLA_core: there is no core {value}")
-        self._core = value
+        self._core = checked_core(value, "Runtime.DLA_core")
 
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> Any:
         if not GPU.name:
