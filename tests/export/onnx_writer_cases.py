@@ -3,525 +3,148 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from tests.export import onnx_writer_builders as make
 from tests.export.onnx_writer_kit import Bench
 
-__all__ = ["CASES", "real", "whole"]
-
-_SAME, _VALID = 0, 1
-_RELU, _RELU_N1_TO_1, _RELU6, _TANH = 1, 2, 3, 4
-_HALF = np.float16
-
-
-def real(*shape: int) -> Any:
-    return np.random.default_rng(shape).normal(size=shape).astype(np.float32)
-
-
-def whole(*values: Any) -> Any:
-    return np.array(values, np.int32)
-
-
-def _positive(m: Bench, x: int) -> int:
-    return m.node("EXP", [m.node("TANH", [x], m.shape(x))], m.shape(x))
-
-
-def _picture(m: Bench, *shape: int) -> int:
-    """Return a picture that is channels first inside, because a convolution made it."""
-    x = m.input(*shape)
-    weight = real(shape[3], 3, 3, shape[3]) / 6
-    return m.conv(x, weight, real(shape[3]))
-
-
-def _one(op: str, options: str = "", **fields: Any) -> Callable[[Bench], list[int]]:
-    """Return a network with one operator of one picture."""
-
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        return [m.node(op, [x], m.shape(x), options=options, **fields)]
-
-    return build
-
-
-def _on_positive(op: str) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _positive(m, _picture(m, 1, 5, 6, 4))
-        return [m.node(op, [x], m.shape(x))]
-
-    return build
-
-
-def _two(op: str, options: str = "", **fields: Any) -> Callable[[Bench], list[int]]:
-    """Return a network with one operator of two pictures, of a picture and a channel vector."""
-
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        y = _positive(m, m.node("NEG", [x], m.shape(x)))
-        both = m.node(op, [_positive(m, x), y], m.shape(x), options=options, **fields)
-        vector = m.constant(np.abs(real(4)) + 0.5)
-        return [m.node(op, [both, vector], m.shape(x), options=options, **fields)]
-
-    return build
-
-
-def _conv(**fields: Any) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = m.input(1, 11, 9, 4)
-        shape, groups = fields["shape"], fields.get("groups", 1)
-        inputs = [x, m.constant(real(6, 3, 3, 4 // groups)), m.constant(real(6))]
-        options = {k: v for k, v in fields.items() if k not in ("shape", "groups")}
-        options = {"strideH": 1, "strideW": 1, **options}
-        return [m.node("CONV_2D", inputs, shape, options="Conv2DOptions", **options)]
-
-    return build
-
-
-def _depthwise(multiplier: int) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = m.input(1, 8, 7, 3)
-        out = 3 * multiplier
-        inputs = [x, m.constant(real(1, 3, 3, out)), m.constant(real(out))]
-        return [m.node("DEPTHWISE_CONV_2D", inputs, (1, 4, 4, out), depthMultiplier=multiplier,
-                       options="DepthwiseConv2DOptions", strideH=2, strideW=2)]  # fmt: skip
-
-    return build
-
-
-def _transpose_conv(
-    kernel: int, stride: int, padding: int, size: tuple[int, int]
-) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = m.input(1, 5, 4, 3)
-        shape = (1, *size, 2)
-        inputs = [m.constant(whole(*shape)), m.constant(real(2, kernel, kernel, 3)), x,
-                  m.constant(real(2))]  # fmt: skip
-        return [m.node("TRANSPOSE_CONV", inputs, shape, options="TransposeConvOptions",
-                       padding=padding, strideH=stride, strideW=stride)]  # fmt: skip
-
-    return build
-
-
-def _dense(shape: tuple[int, ...], keep: bool) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = m.input(*shape)
-        rows = int(np.prod(shape)) // 6
-        out = (*shape[:-1], 5) if keep else (rows, 5)
-        inputs = [x, m.constant(real(5, 6)), m.constant(real(5))]
-        return [m.node("FULLY_CONNECTED", inputs, out, options="FullyConnectedOptions",
-                       keepNumDims=keep, fusedActivationFunction=_RELU)]  # fmt: skip
-
-    return build
-
-
-def _dense_of_rows(m: Bench) -> list[int]:
-    x = m.input(1, 4, 6)
-    return [m.node("FULLY_CONNECTED", [x, m.constant(real(5, 6)), m.constant(real(5))], (1, 4, 5),
-                   options="FullyConnectedOptions", keepNumDims=True)]  # fmt: skip
-
-
-def _dense_of_picture(m: Bench) -> list[int]:
-    x = _picture(m, 1, 3, 2, 4)
-    return [m.dense(x, real(5, 24), real(5))]
-
-
-def _matrix_product(x: bool, y: bool) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        a = m.input(2, 4, 3) if x else m.input(2, 3, 4)
-        b = m.input(2, 5, 4) if y else m.input(2, 4, 5)
-        return [m.node("BATCH_MATMUL", [a, b], (2, 3, 5), options="BatchMatMulOptions",
-                       adjX=x, adjY=y)]  # fmt: skip
-
-    return build
-
-
-def _pool(op: str, padding: int, size: tuple[int, int]) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 7, 6, 3)
-        return [m.node(op, [x], (1, *size, 3), options="Pool2DOptions", padding=padding,
-                       filterHeight=3, filterWidth=2, strideH=2, strideW=2,
-                       fusedActivationFunction=_RELU6)]  # fmt: skip
-
-    return build
-
-
-def _resize(op: str, size: tuple[int, int], **fields: bool) -> Callable[[Bench], list[int]]:
-    name = "ResizeBilinearOptions" if "BILINEAR" in op else "ResizeNearestNeighborOptions"
-
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 4, 2)
-        return [m.node(op, [x, m.constant(whole(*size))], (1, *size, 2), options=name, **fields)]
-
-    return build
-
-
-def _reduce(op: str, axes: tuple[int, ...], keep: bool) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        logical = m.shape(x)
-        gone = {axis % 4 for axis in axes}
-        shape = tuple(
-            1 if axis in gone else size
-            for axis, size in enumerate(logical)
-            if keep or axis not in gone
-        )
-        return [m.node(op, [x, m.constant(whole(*axes))], shape, options="ReducerOptions",
-                       keepDims=keep)]  # fmt: skip
-
-    return build
-
-
-def _pad(op: str, rest: list[Any], **options: Any) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        pixels = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], np.int32)
-        inputs = [x, m.constant(pixels), *(m.constant(value) for value in rest)]
-        return [m.node(op, inputs, (1, 7, 7, 5), **options)]
-
-    return build
-
-
-def _concat(axis: int) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 4, 6, 4)
-        fixed = m.constant(real(1, 4, 6, 4))
-        shape = [1, 4, 6, 4]
-        shape[axis] *= 3
-        return [m.node("CONCATENATION", [x, m.node("ABS", [x], m.shape(x)), fixed], tuple(shape),
-                       options="ConcatenationOptions", axis=axis)]  # fmt: skip
-
-    return build
-
-
-def _split(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    axis = m.constant(np.array(-1, np.int32))
-    return m.several("SPLIT", [axis, x], [(1, 5, 6, 2)] * 2, options="SplitOptions", numSplits=2)
-
-
-def _split_v(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    inputs = [x, m.constant(whole(1, -1)), m.constant(np.array(1, np.int32))]
-    shapes = [(1, 1, 6, 4), (1, 4, 6, 4)]
-    return m.several("SPLIT_V", inputs, shapes, options="SplitVOptions", numSplits=2)
-
-
-def _unpack(m: Bench) -> list[int]:
-    x = _picture(m, 1, 2, 6, 4)
-    return m.several("UNPACK", [x], [(1, 6, 4)] * 2, options="UnpackOptions", num=2, axis=1)
-
-
-def _pack(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    inputs = [x, m.node("NEG", [x], m.shape(x))]
-    return [m.node("PACK", inputs, (1, 2, 5, 6, 4), options="PackOptions", valuesCount=2, axis=1)]
-
-
-def _slice(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    inputs = [x, m.constant(whole(0, 1, 2, 1)), m.constant(whole(1, 3, -1, 2))]
-    return [m.node("SLICE", inputs, (1, 3, 4, 2))]
-
-
-def _strided(
-    begin: Any, end: Any, strides: Any, shape: tuple[int, ...], **masks: int
-) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        inputs = [x, *(m.constant(whole(*values)) for values in (begin, end, strides))]
-        return [m.node("STRIDED_SLICE", inputs, shape, options="StridedSliceOptions", **masks)]
-
-    return build
-
-
-def _reverse(*axes: int) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        return [m.node("REVERSE_V2", [x, m.constant(whole(*axes))], m.shape(x))]
-
-    return build
-
-
-def _gather(index: Any, axis: int, shape: tuple[int, ...]) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        return [m.node("GATHER", [x, m.constant(np.array(index, np.int32))], shape,
-                       options="GatherOptions", axis=axis)]  # fmt: skip
-
-    return build
-
-
-def _gather_nd(index: Any, shape: tuple[int, ...]) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = m.node("RESHAPE", [_picture(m, 1, 5, 6, 4), m.constant(whole(5, 6, 4))], (5, 6, 4),
-                   options="ReshapeOptions")  # fmt: skip
-        return [m.node("GATHER_ND", [x, m.constant(np.array(index, np.int32))], shape)]
-
-    return build
-
-
-def _transpose(*order: int) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        shape = tuple(m.shape(x)[axis] for axis in order)
-        y = m.node("TRANSPOSE", [x, m.constant(whole(*order))], shape)
-        # What follows shows whether the layout was kept track of.
-        return [m.node("SOFTMAX", [y], shape, options="SoftmaxOptions", beta=1.0)]
-
-    return build
-
-
-def _reshape(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    wanted = m.constant(whole(1, -1, 2))
-    return [m.node("RESHAPE", [x, wanted], (1, 60, 2), options="ReshapeOptions")]
-
-
-def _squeeze(m: Bench) -> list[int]:
-    x = _reduce("MEAN", (1, 2), keep=True)(m)[0]
-    return [m.node("SQUEEZE", [x], (1, 4), options="SqueezeOptions", squeezeDims=[1, 2])]
-
-
-def _expand(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    return [m.node("EXPAND_DIMS", [x, m.constant(np.array(-2, np.int32))], (1, 5, 6, 1, 4))]
-
-
-def _shape(m: Bench) -> list[int]:
-    """A size that is computed: [1, h * w, c] from the shape of a picture."""
-    x = _picture(m, 1, 5, 6, 4)
-    sizes = m.node("SHAPE", [x], (4,), dtype="int32", options="ShapeOptions", outType=2)
-    first = m.node("STRIDED_SLICE", [sizes, *(m.constant(whole(n)) for n in (0, 1, 1))], (),
-                   dtype="int32", options="StridedSliceOptions", shrinkAxisMask=1)  # fmt: skip
-    parts = [first, *(m.constant(np.array(n, np.int32)) for n in (-1, 4))]
-    wanted = m.node("PACK", parts, (3,), dtype="int32", options="PackOptions", valuesCount=3)
-    return [m.node("RESHAPE", [x, wanted], (1, 30, 4), options="ReshapeOptions")]
-
-
-def _broadcast(m: Bench) -> list[int]:
-    x = m.input(1, 3, 1)
-    return [m.node("BROADCAST_TO", [x, m.constant(whole(2, 3, 4))], (2, 3, 4))]
-
-
-def _tile(m: Bench) -> list[int]:
-    x = _picture(m, 1, 2, 3, 4)
-    return [m.node("TILE", [x, m.constant(whole(1, 2, 1, 2))], (1, 4, 3, 8))]
-
-
-def _cast(m: Bench) -> list[int]:
-    x = m.input(1, 3)
-    whole = m.node("CAST", [x], (1, 3), dtype="int32", options="CastOptions", inDataType=0,
-                   outDataType=2)  # fmt: skip
-    return [m.node("CAST", [whole], (1, 3), options="CastOptions", inDataType=2, outDataType=0)]
-
-
-def _compared(*ops: str) -> Callable[[Bench], list[int]]:
-    """Return a network that picks between a picture and a number by comparing them."""
-
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 5, 6, 4)
-        half, shape = m.constant(np.float32(0.5)), m.shape(x)
-        found = m.node("GREATER", [x, half], shape, dtype="bool")
-        for op in ops:
-            if op == "LOGICAL_NOT":
-                found = m.node(op, [found], shape, dtype="bool")
-            elif op.startswith("LOGICAL"):
-                small = m.node("LESS", [x, m.constant(np.float32(1.5))], shape, dtype="bool")
-                found = m.node(op, [found, small], shape, dtype="bool")
-            elif not op.startswith("SELECT"):
-                found = m.node(op, [x, half], shape, dtype="bool")
-        pick = next((op for op in ops if op.startswith("SELECT")), "SELECT_V2")
-        # Version 1 broadcasts nothing.
-        other = m.node("NEG", [x], shape)
-        return [m.node(pick, [found, x, other], shape)]
-
-    return build
-
-
-def _dequantize(m: Bench) -> list[int]:
-    x = m.input(1, 6)
-    weight = m.node("DEQUANTIZE", [m.constant(real(3, 6).astype(_HALF))], (3, 6))
-    bias = m.node("DEQUANTIZE", [m.constant(real(3).astype(_HALF))], (3,))
-    return [m.node("FULLY_CONNECTED", [x, weight, bias], (1, 3), options="FullyConnectedOptions")]
-
-
-def _prelu(m: Bench) -> list[int]:
-    x = _picture(m, 1, 5, 6, 4)
-    return [m.node("PRELU", [x, m.constant(real(1, 1, 4))], m.shape(x))]
-
-
-def _blocks(op: str, options: str, shape: tuple[int, ...]) -> Callable[[Bench], list[int]]:
-    def build(m: Bench) -> list[int]:
-        x = _picture(m, 1, 4, 6, 8)
-        return [m.node(op, [x], shape, options=options, blockSize=2)]
-
-    return build
-
-
-def _dilated(
-    block: tuple[int, int], pads: Any, crops: Any, *, inner: int = _VALID, depthwise: bool = False
-) -> Callable[[Bench], list[int]]:
-    """A convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, 3x3, on 10x12 pixels."""
-
-    def build(m: Bench) -> list[int]:
-        x = m.input(1, 10, 12, 2)
-        (top, bottom), (left, right) = pads
-        rows, columns = (10 + top + bottom) // block[0], (12 + left + right) // block[1]
-        batch = block[0] * block[1]
-        grid = m.constant(whole(*block))
-        spread = m.node("SPACE_TO_BATCH_ND", [x, grid, m.constant(whole(*pads))],
-                        (batch, rows, columns, 2))  # fmt: skip
-        if inner == _VALID:
-            rows, columns = rows - 2, columns - 2
-        if depthwise:
-            y = m.node("DEPTHWISE_CONV_2D",
-                       [spread, m.constant(real(1, 3, 3, 2)), m.constant(real(2))],
-                       (batch, rows, columns, 2), options="DepthwiseConv2DOptions",
-                       padding=inner, strideH=1, strideW=1, depthMultiplier=1)  # fmt: skip
-        else:
-            y = m.node("CONV_2D", [spread, m.constant(real(2, 3, 3, 2)), m.constant(real(2))],
-                       (batch, rows, columns, 2), options="Conv2DOptions", padding=inner,
-                       strideH=1, strideW=1, fusedActivationFunction=_RELU)  # fmt: skip
-        (a, b), (c, d) = crops
-        shape = (1, rows * block[0] - a - b, columns * block[1] - c - d, 2)
-        return [m.node("BATCH_TO_SPACE_ND", [y, grid, m.constant(whole(*crops))], shape)]
-
-    return build
-
+__all__ = ["CASES"]
 
 #: Name of the case, which begins with the operator; its network.
 CASES: dict[str, Callable[[Bench], list[int]]] = {
-    "ABS": _one("ABS"),
-    "ADD": _two("ADD", "AddOptions", fusedActivationFunction=_RELU6),
-    "AVERAGE_POOL_2D same": _pool("AVERAGE_POOL_2D", _SAME, (4, 3)),
-    "AVERAGE_POOL_2D valid": _pool("AVERAGE_POOL_2D", _VALID, (3, 3)),
-    "BATCH_MATMUL": _matrix_product(False, False),
-    "BATCH_MATMUL both turned": _matrix_product(True, True),
-    "BATCH_TO_SPACE_ND": _dilated((2, 2), [[2, 2], [2, 2]], [[0, 0], [0, 0]]),
-    "BATCH_TO_SPACE_ND uneven": _dilated((3, 5), [[3, 5], [5, 8]], [[0, 2], [0, 3]]),
-    "BATCH_TO_SPACE_ND same": _dilated((2, 2), [[0, 0]] * 2, [[0, 0]] * 2, inner=_SAME),
-    "SPACE_TO_BATCH_ND depthwise": _dilated((2, 2), [[2, 2]] * 2, [[0, 0]] * 2, depthwise=True),
-    "BROADCAST_TO": _broadcast,
-    "CAST": _cast,
-    "CEIL": _one("CEIL"),
-    "CONCATENATION channels": _concat(3),
-    "CONCATENATION rows": _concat(1),
-    "CONV_2D same": _conv(shape=(1, 6, 5, 6), strideH=2, strideW=2),
-    "CONV_2D valid": _conv(shape=(1, 9, 7, 6), padding=_VALID, fusedActivationFunction=_RELU),
-    "CONV_2D dilated": _conv(shape=(1, 11, 9, 6), dilationHFactor=2, dilationWFactor=3),
-    "CONV_2D grouped": _conv(shape=(1, 11, 9, 6), groups=2, fusedActivationFunction=_RELU6),
-    "CONV_2D clipped": _conv(shape=(1, 11, 9, 6), fusedActivationFunction=_RELU_N1_TO_1),
-    "DEPTHWISE_CONV_2D": _depthwise(1),
-    "DEPTHWISE_CONV_2D widening": _depthwise(2),
-    "DEPTH_TO_SPACE": _blocks("DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 8, 12, 2)),
-    "COS": _one("COS"),
-    "DEQUANTIZE": _dequantize,
-    "DIV": _two("DIV", "DivOptions"),
-    "ELU": _one("ELU"),
-    "EQUAL": _compared("EQUAL"),
-    "EXP": _one("EXP"),
-    "EXPAND_DIMS": _expand,
-    "FLOOR": _one("FLOOR"),
-    "FULLY_CONNECTED": _dense((3, 6), keep=False),
-    "FULLY_CONNECTED flattening": _dense((2, 3, 6), keep=False),
-    "FULLY_CONNECTED keeping": _dense((2, 3, 6), keep=True),
-    "FULLY_CONNECTED of a picture": _dense_of_picture,
-    "FULLY_CONNECTED of rows": _dense_of_rows,
-    "GATHER channels": _gather([2, 0, 2], 3, (1, 5, 6, 3)),
-    "GATHER one row": _gather(1, 1, (1, 6, 4)),
-    "GATHER_ND": _gather_nd([[3], [0], [0], [4]], (4, 6, 4)),
-    "GATHER_ND points": _gather_nd([[3, 1], [0, 5]], (2, 4)),
-    "GELU": _one("GELU", "GeluOptions"),
-    "GELU approximate": _one("GELU", "GeluOptions", approximate=True),
-    "GREATER": _compared("GREATER"),
-    "GREATER_EQUAL": _compared("GREATER_EQUAL"),
-    "HARD_SWISH": _one("HARD_SWISH"),
-    "L2_NORMALIZATION": _one("L2_NORMALIZATION", "L2NormOptions"),
-    "LEAKY_RELU": _one("LEAKY_RELU", "LeakyReluOptions", alpha=0.2),
-    "LESS": _compared("LESS"),
-    "LESS_EQUAL": _compared("LESS_EQUAL"),
-    "LOG": _on_positive("LOG"),
-    "LOGICAL_AND": _compared("LOGICAL_AND"),
-    "LOGICAL_NOT": _compared("LOGICAL_NOT"),
-    "LOGICAL_OR": _compared("LOGICAL_OR"),
-    "LOGISTIC": _one("LOGISTIC"),
-    "LOG_SOFTMAX": _one("LOG_SOFTMAX", "LogSoftmaxOptions"),
-    "MAXIMUM": _two("MAXIMUM"),
-    "MAX_POOL_2D same": _pool("MAX_POOL_2D", _SAME, (4, 3)),
-    "MAX_POOL_2D valid": _pool("MAX_POOL_2D", _VALID, (3, 3)),
-    "MEAN picture": _reduce("MEAN", (1, 2), keep=False),
-    "MEAN kept": _reduce("MEAN", (-3, -2), keep=True),
-    "MEAN rows": _reduce("MEAN", (1,), keep=False),
-    "MINIMUM": _two("MINIMUM"),
-    "MIRROR_PAD": _pad("MIRROR_PAD", [], options="MirrorPadOptions", mode=0),
-    "MIRROR_PAD edge": _pad("MIRROR_PAD", [], options="MirrorPadOptions", mode=1),
-    "MUL": _two("MUL", "MulOptions"),
-    "NEG": _one("NEG"),
-    "NOT_EQUAL": _compared("NOT_EQUAL"),
-    "PACK": _pack,
-    "PAD": _pad("PAD", []),
-    "PADV2": _pad("PADV2", [np.array(2.5, np.float32)]),
-    "POW": _two("POW"),
-    "PRELU": _prelu,
-    "REDUCE_MAX": _reduce("REDUCE_MAX", (3,), keep=False),
-    "REDUCE_MIN": _reduce("REDUCE_MIN", (1, 3), keep=False),
-    "RELU": _one("RELU"),
-    "RELU6": _one("RELU6"),
-    "RELU_0_TO_1": _one("RELU_0_TO_1"),
-    "RELU_N1_TO_1": _one("RELU_N1_TO_1"),
-    "RESHAPE": _reshape,
-    "RESIZE_BILINEAR": _resize("RESIZE_BILINEAR", (9, 7)),
-    "RESIZE_BILINEAR corners": _resize("RESIZE_BILINEAR", (9, 7), alignCorners=True),
-    "RESIZE_BILINEAR half": _resize("RESIZE_BILINEAR", (10, 3), halfPixelCenters=True),
-    "RESIZE_NEAREST_NEIGHBOR": _resize("RESIZE_NEAREST_NEIGHBOR", (7, 9)),
-    "RESIZE_NEAREST_NEIGHBOR corners": _resize(
+    "ABS": make.one("ABS"),
+    "ADD": make.two("ADD", "AddOptions", fusedActivationFunction=make.RELU6),
+    "AVERAGE_POOL_2D same": make.pool("AVERAGE_POOL_2D", make.SAME, (4, 3)),
+    "AVERAGE_POOL_2D valid": make.pool("AVERAGE_POOL_2D", make.VALID, (3, 3)),
+    "BATCH_MATMUL": make.matrix_product(False, False),
+    "BATCH_MATMUL both turned": make.matrix_product(True, True),
+    "BATCH_TO_SPACE_ND": make.dilated((2, 2), [[2, 2], [2, 2]], [[0, 0], [0, 0]]),
+    "BATCH_TO_SPACE_ND uneven": make.dilated((3, 5), [[3, 5], [5, 8]], [[0, 2], [0, 3]]),
+    "BATCH_TO_SPACE_ND same": make.dilated((2, 2), [[0, 0]] * 2, [[0, 0]] * 2, inner=make.SAME),
+    "SPACE_TO_BATCH_ND depthwise": make.dilated((2, 2), [[2, 2]] * 2, [[0, 0]] * 2, depthwise=True),
+    "BROADCAST_TO": make.broadcast,
+    "CAST": make.cast,
+    "CEIL": make.one("CEIL"),
+    "CONCATENATION channels": make.concat(3),
+    "CONCATENATION rows": make.concat(1),
+    "CONV_2D same": make.conv(shape=(1, 6, 5, 6), strideH=2, strideW=2),
+    "CONV_2D valid": make.conv(
+        shape=(1, 9, 7, 6), padding=make.VALID, fusedActivationFunction=make.RELU
+    ),
+    "CONV_2D dilated": make.conv(shape=(1, 11, 9, 6), dilationHFactor=2, dilationWFactor=3),
+    "CONV_2D grouped": make.conv(shape=(1, 11, 9, 6), groups=2, fusedActivationFunction=make.RELU6),
+    "CONV_2D clipped": make.conv(shape=(1, 11, 9, 6), fusedActivationFunction=make.RELU_N1_TO_1),
+    "DEPTHWISE_CONV_2D": make.depthwise(1),
+    "DEPTHWISE_CONV_2D widening": make.depthwise(2),
+    "DEPTH_TO_SPACE": make.blocks("DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 8, 12, 2)),
+    "COS": make.one("COS"),
+    "DEQUANTIZE": make.dequantize,
+    "DIV": make.two("DIV", "DivOptions"),
+    "ELU": make.one("ELU"),
+    "EQUAL": make.compared("EQUAL"),
+    "EXP": make.one("EXP"),
+    "EXPAND_DIMS": make.expand,
+    "FLOOR": make.one("FLOOR"),
+    "FULLY_CONNECTED": make.dense((3, 6), keep=False),
+    "FULLY_CONNECTED flattening": make.dense((2, 3, 6), keep=False),
+    "FULLY_CONNECTED keeping": make.dense((2, 3, 6), keep=True),
+    "FULLY_CONNECTED of a picture": make.dense_of_picture,
+    "FULLY_CONNECTED of rows": make.dense_of_rows,
+    "GATHER channels": make.gather([2, 0, 2], 3, (1, 5, 6, 3)),
+    "GATHER one row": make.gather(1, 1, (1, 6, 4)),
+    "GATHER_ND": make.gather_nd([[3], [0], [0], [4]], (4, 6, 4)),
+    "GATHER_ND points": make.gather_nd([[3, 1], [0, 5]], (2, 4)),
+    "GELU": make.one("GELU", "GeluOptions"),
+    "GELU approximate": make.one("GELU", "GeluOptions", approximate=True),
+    "GREATER": make.compared("GREATER"),
+    "GREATER_EQUAL": make.compared("GREATER_EQUAL"),
+    "HARD_SWISH": make.one("HARD_SWISH"),
+    "L2_NORMALIZATION": make.one("L2_NORMALIZATION", "L2NormOptions"),
+    "LEAKY_RELU": make.one("LEAKY_RELU", "LeakyReluOptions", alpha=0.2),
+    "LESS": make.compared("LESS"),
+    "LESS_EQUAL": make.compared("LESS_EQUAL"),
+    "LOG": make.on_positive("LOG"),
+    "LOGICAL_AND": make.compared("LOGICAL_AND"),
+    "LOGICAL_NOT": make.compared("LOGICAL_NOT"),
+    "LOGICAL_OR": make.compared("LOGICAL_OR"),
+    "LOGISTIC": make.one("LOGISTIC"),
+    "LOG_SOFTMAX": make.one("LOG_SOFTMAX", "LogSoftmaxOptions"),
+    "MAXIMUM": make.two("MAXIMUM"),
+    "MAX_POOL_2D same": make.pool("MAX_POOL_2D", make.SAME, (4, 3)),
+    "MAX_POOL_2D valid": make.pool("MAX_POOL_2D", make.VALID, (3, 3)),
+    "MEAN picture": make.reduce("MEAN", (1, 2), keep=False),
+    "MEAN kept": make.reduce("MEAN", (-3, -2), keep=True),
+    "MEAN rows": make.reduce("MEAN", (1,), keep=False),
+    "MINIMUM": make.two("MINIMUM"),
+    "MIRROR_PAD": make.pad("MIRROR_PAD", [], options="MirrorPadOptions", mode=0),
+    "MIRROR_PAD edge": make.pad("MIRROR_PAD", [], options="MirrorPadOptions", mode=1),
+    "MUL": make.two("MUL", "MulOptions"),
+    "NEG": make.one("NEG"),
+    "NOT_EQUAL": make.compared("NOT_EQUAL"),
+    "PACK": make.pack,
+    "PAD": make.pad("PAD", []),
+    "PADV2": make.pad("PADV2", [np.array(2.5, np.float32)]),
+    "POW": make.two("POW"),
+    "PRELU": make.prelu,
+    "REDUCE_MAX": make.reduce("REDUCE_MAX", (3,), keep=False),
+    "REDUCE_MIN": make.reduce("REDUCE_MIN", (1, 3), keep=False),
+    "RELU": make.one("RELU"),
+    "RELU6": make.one("RELU6"),
+    "RELU_0_TO_1": make.one("RELU_0_TO_1"),
+    "RELU_N1_TO_1": make.one("RELU_N1_TO_1"),
+    "RESHAPE": make.reshape,
+    "RESIZE_BILINEAR": make.resize("RESIZE_BILINEAR", (9, 7)),
+    "RESIZE_BILINEAR corners": make.resize("RESIZE_BILINEAR", (9, 7), alignCorners=True),
+    "RESIZE_BILINEAR half": make.resize("RESIZE_BILINEAR", (10, 3), halfPixelCenters=True),
+    "RESIZE_NEAREST_NEIGHBOR": make.resize("RESIZE_NEAREST_NEIGHBOR", (7, 9)),
+    "RESIZE_NEAREST_NEIGHBOR corners": make.resize(
         "RESIZE_NEAREST_NEIGHBOR", (8, 7), alignCorners=True
     ),
-    "RESIZE_NEAREST_NEIGHBOR half": _resize(
+    "RESIZE_NEAREST_NEIGHBOR half": make.resize(
         "RESIZE_NEAREST_NEIGHBOR", (7, 3), halfPixelCenters=True
     ),
-    "RESIZE_NEAREST_NEIGHBOR double": _resize(
+    "RESIZE_NEAREST_NEIGHBOR double": make.resize(
         "RESIZE_NEAREST_NEIGHBOR", (10, 8), halfPixelCenters=True
     ),
-    "REVERSE_V2": _reverse(3),
-    "REVERSE_V2 rows": _reverse(1, -2),
-    "ROUND": _one("ROUND"),
-    "RSQRT": _on_positive("RSQRT"),
-    "SELECT": _compared("SELECT"),
-    "SELECT_V2": _compared("SELECT_V2"),
-    "SHAPE": _shape,
-    "SIGN": _one("SIGN"),
-    "SIN": _one("SIN"),
-    "SLICE": _slice,
-    "SOFTMAX": _one("SOFTMAX", "SoftmaxOptions", beta=0.5),
-    "SPACE_TO_DEPTH": _blocks("SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 2, 3, 32)),
-    "SPLIT": _split,
-    "SPLIT_V": _split_v,
-    "SQRT": _on_positive("SQRT"),
-    "SQUARE": _one("SQUARE"),
-    "SQUARED_DIFFERENCE": _two("SQUARED_DIFFERENCE"),
-    "SQUEEZE": _squeeze,
-    "STRIDED_SLICE": _strided((0, 1, 0, 0), (1, 5, 6, 4), (1, 2, 1, 3), (1, 2, 6, 2)),
-    "STRIDED_SLICE masked": _strided(
+    "REVERSE_V2": make.reverse(3),
+    "REVERSE_V2 rows": make.reverse(1, -2),
+    "ROUND": make.one("ROUND"),
+    "RSQRT": make.on_positive("RSQRT"),
+    "SELECT": make.compared("SELECT"),
+    "SELECT_V2": make.compared("SELECT_V2"),
+    "SHAPE": make.shaped,
+    "SIGN": make.one("SIGN"),
+    "SIN": make.one("SIN"),
+    "SLICE": make.sliced,
+    "SOFTMAX": make.one("SOFTMAX", "SoftmaxOptions", beta=0.5),
+    "SPACE_TO_DEPTH": make.blocks("SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 2, 3, 32)),
+    "SPLIT": make.split,
+    "SPLIT_V": make.split_v,
+    "SQRT": make.on_positive("SQRT"),
+    "SQUARE": make.one("SQUARE"),
+    "SQUARED_DIFFERENCE": make.two("SQUARED_DIFFERENCE"),
+    "SQUEEZE": make.squeeze,
+    "STRIDED_SLICE": make.strided((0, 1, 0, 0), (1, 5, 6, 4), (1, 2, 1, 3), (1, 2, 6, 2)),
+    "STRIDED_SLICE masked": make.strided(
         (0, 9, 2, -2), (1, 0, 0, 0), (1, 1, 1, 1), (1, 5, 4, 2), beginMask=2, endMask=14
     ),
-    "STRIDED_SLICE backwards": _strided(
+    "STRIDED_SLICE backwards": make.strided(
         (0, 0, -1, 0), (1, 5, -9, 4), (1, 1, -2, 1), (1, 5, 3, 4), beginMask=11, endMask=15
     ),
-    "STRIDED_SLICE one channel": _strided(
+    "STRIDED_SLICE one channel": make.strided(
         (0, 0, 0, -1), (1, 5, 6, 0), (1, 1, 1, 1), (1, 5, 6), shrinkAxisMask=8
     ),
-    "SUB": _two("SUB", "SubOptions"),
-    "SUM": _reduce("SUM", (2,), keep=True),
-    "TANH": _one("TANH"),
-    "TILE": _tile,
-    "TRANSPOSE nchw": _transpose(0, 3, 1, 2),
-    "TRANSPOSE nwch": _transpose(0, 2, 3, 1),
-    "TRANSPOSE turned": _transpose(0, 2, 1, 3),
-    "TRANSPOSE_CONV same": _transpose_conv(3, 2, _SAME, (10, 8)),
-    "TRANSPOSE_CONV odd": _transpose_conv(3, 2, _SAME, (9, 7)),
-    "TRANSPOSE_CONV valid": _transpose_conv(4, 2, _VALID, (12, 10)),
-    "TRANSPOSE_CONV wide step": _transpose_conv(2, 3, _SAME, (15, 12)),
-    "UNPACK": _unpack,
+    "SUB": make.two("SUB", "SubOptions"),
+    "SUM": make.reduce("SUM", (2,), keep=True),
+    "TANH": make.one("TANH"),
+    "TILE": make.tile,
+    "TRANSPOSE nchw": make.transpose(0, 3, 1, 2),
+    "TRANSPOSE nwch": make.transpose(0, 2, 3, 1),
+    "TRANSPOSE turned": make.transpose(0, 2, 1, 3),
+    "TRANSPOSE_CONV same": make.transpose_conv(3, 2, make.SAME, (10, 8)),
+    "TRANSPOSE_CONV odd": make.transpose_conv(3, 2, make.SAME, (9, 7)),
+    "TRANSPOSE_CONV valid": make.transpose_conv(4, 2, make.VALID, (12, 10)),
+    "TRANSPOSE_CONV wide step": make.transpose_conv(2, 3, make.SAME, (15, 12)),
+    "UNPACK": make.unpack,
 }

@@ -11,7 +11,8 @@ pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[t
 from export.calibration.ranges import observe
 from export.onnx_writer import OPERATORS, write_onnx
 from export.toolchains.rules import check_rules
-from tests.export.onnx_writer_cases import CASES, real, whole
+from tests.export.onnx_writer_builders import real, whole
+from tests.export.onnx_writer_cases import CASES
 from tests.export.onnx_writer_kit import (
     Bench,
     error_db,

@@ -35,7 +35,7 @@ def test_real_values_go_back_to_the_bytes_they_were_made_of(scale: tuple[float, 
 def test_an_onnx_file_gets_channels_first_whatever_its_initializers_are(tmp_path: Path) -> None:
     """Old exports name their weights among the inputs, too."""
     onnx = pytest.importorskip("onnx", reason="needs onnx: pip install -e .[export]")
-    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[test]")
     helper, number = onnx.helper, onnx.TensorProto.FLOAT
     weight = np.array([1, 10, 100], np.float32).reshape(1, 3, 1, 1)
     graph = helper.make_graph(

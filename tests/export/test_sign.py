@@ -57,7 +57,7 @@ def test_one_file_is_signed_as_well(tmp_path: Path, folder: Path) -> None:
     assert Bundle.open(tmp_path / "one.bundle", keys=[key]).signed_by == key
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the command openssl")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: apt install openssl")
 def test_openssl_checks_it_too(tmp_path: Path, folder: Path) -> None:
     make_key(tmp_path / "maker")
     sign(folder, tmp_path / "maker")

@@ -14,7 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.importers.onnx import OnnxNetwork, open_onnx
 
-__all__ = ["Array", "model", "node", "onnx_results", "open_bytes", "results", "store", "tensor"]
+__all__ = [
+    "Array", "agree", "model", "node", "onnx_results", "open_bytes", "results", "samples", "store",
+    "tensor",
+]  # fmt: skip
 
 Array = NDArray[Any]
 node = helper.make_node
@@ -86,3 +89,15 @@ def onnx_results(
         for t, x in zip(network.inputs, inputs, strict=True)
     }
     return [np.asarray(y) for y in session.run(None, feed)]
+
+
+def agree(tmp_path: Path, made: Any, input_hw: tuple[int, int] | None = None) -> Any:
+    """Import a model, hold its outputs against ONNX Runtime's, and return the network."""
+    network = open_bytes(tmp_path, made, input_hw)
+    inputs = samples(network)
+    for mine, theirs in zip(
+        results(network, inputs), onnx_results(made, network, inputs), strict=True
+    ):
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+    return network

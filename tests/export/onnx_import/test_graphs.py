@@ -1,4 +1,4 @@
-"""Whole graphs: what folds away, what takes another size, and random networks."""
+"""Whole graphs: what folds away, and what is put together again."""
 
 from __future__ import annotations
 
@@ -7,35 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edge.errors import ConfigError, DataError
 from tests.export.onnx_import.makers import (
+    agree,
     model,
     node,
-    onnx_results,
     open_bytes,
     results,
-    samples,
     tensor,
 )
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[export]")
 
 _INT = np.int64
-
-
-def _agree(tmp_path: Path, made: Any, input_hw: tuple[int, int] | None = None) -> Any:
-    network = open_bytes(tmp_path, made, input_hw)
-    inputs = samples(network)
-    for mine, theirs in zip(
-        results(network, inputs), onnx_results(made, network, inputs), strict=True
-    ):
-        assert mine.shape == theirs.shape
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
-    return network
 
 
 def _children(network: Any) -> list[str]:
@@ -63,7 +49,7 @@ def _tail(batch: int | str, height: int | str, width: int | str) -> Any:
 
 
 def test_arithmetic_of_shapes_vanishes(tmp_path: Path) -> None:
-    network = _agree(tmp_path, _tail("N", 6, 8))
+    network = agree(tmp_path, _tail("N", 6, 8))
     assert _children(network) == ["conv", "turn", "rows"]
     assert network.outputs[0].shape == (1, 96, 2)
     assert network.operators["Shape"] == 1
@@ -72,7 +58,7 @@ def test_arithmetic_of_shapes_vanishes(tmp_path: Path) -> None:
 def test_open_sizes_need_a_size_and_take_any(tmp_path: Path) -> None:
     made = _tail("N", "H", "W")
     for size in ((6, 8), (10, 4)):
-        network = _agree(tmp_path, made, size)
+        network = agree(tmp_path, made, size)
         assert network.inputs[0].shape == (1, *size, 3)
     with pytest.raises(ConfigError, match="without a size"):
         open_bytes(tmp_path, made)
@@ -101,7 +87,7 @@ def test_float_arithmetic_of_sizes_vanishes(tmp_path: Path) -> None:
     ]
     constants = [tensor(n, [v], _INT) for n, v in (("two", 2), ("four", 4), ("none", 0))]
     made = model(nodes, {"x": (1, 3, "H", "W")}, ["y"], [*constants, tensor("scale", [2.0])])
-    assert _children(_agree(tmp_path, made, (5, 6))) == ["up"]
+    assert _children(agree(tmp_path, made, (5, 6))) == ["up"]
 
 
 def test_masks_and_ranges_fold(tmp_path: Path) -> None:
@@ -137,7 +123,7 @@ def test_masks_and_ranges_fold(tmp_path: Path) -> None:
     constants = [tensor(n, v, _INT) for n, v in (("zero", 0), ("six", 6), ("one", 1), ("two", 2))]
     constants += [tensor("count", [6], _INT), tensor("a", np.arange(6.0)), tensor("b", 9.5)]
     made = model(nodes, {"x": (1, 6)}, ["y"], constants)
-    assert _children(_agree(tmp_path, made)) == ["sum", "product"]
+    assert _children(agree(tmp_path, made)) == ["sum", "product"]
 
 
 def test_a_mask_that_is_written_piece_by_piece_folds(tmp_path: Path) -> None:
@@ -158,7 +144,7 @@ def test_a_mask_that_is_written_piece_by_piece_folds(tmp_path: Path) -> None:
         tensor("marks", [[1.0, 2.0], [3.0, 4.0]]),
     ]  # fmt: skip
     made = model(nodes, {"x": (4, 4)}, ["y"], constants, opset=14)
-    assert _children(_agree(tmp_path, made)) == ["sum"]
+    assert _children(agree(tmp_path, made)) == ["sum"]
 
 
 def test_what_only_folds_is_refused_on_live_values(tmp_path: Path) -> None:
@@ -177,7 +163,7 @@ def test_old_files_list_weights_as_inputs(tmp_path: Path) -> None:
     made = model(
         [node("Add", ["x", "w"], ["y"])], {"x": (1, 3), "w": (3,)}, ["y"], [tensor("w", [1, 2, 3])]
     )
-    assert [t.name for t in _agree(tmp_path, made).inputs] == ["x"]
+    assert [t.name for t in agree(tmp_path, made).inputs] == ["x"]
 
 
 def test_several_inputs_and_outputs_keep_their_order_and_layout(tmp_path: Path) -> None:
@@ -195,7 +181,7 @@ def test_several_inputs_and_outputs_keep_their_order_and_layout(tmp_path: Path) 
     }
     made = model(nodes, inputs, ["pooled", "map"], [tensor("w", np.ones((5, 3, 1, 1)))])
     made.graph.input.pop(0)
-    network = _agree(tmp_path, made)
+    network = agree(tmp_path, made)
     assert [(t.name, t.shape, t.turned) for t in network.inputs] == [
         ("features", (1, 5, 1, 1), False),
         ("mask", (1, 6, 7, 1), True),
@@ -210,7 +196,7 @@ def test_several_inputs_and_outputs_keep_their_order_and_layout(tmp_path: Path) 
 def test_pictures_with_channels_last_stay_as_they_are(tmp_path: Path) -> None:
     nodes = [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), node("Conv", ["t", "w"], ["y"])]
     made = model(nodes, {"x": ("N", "H", "W", 3)}, ["y"], [tensor("w", np.ones((2, 3, 1, 1)))])
-    network = _agree(tmp_path, made, (5, 6))
+    network = agree(tmp_path, made, (5, 6))
     assert network.inputs[0].shape == (1, 5, 6, 3) and not network.inputs[0].turned
 
 
@@ -264,11 +250,11 @@ def test_gelu_and_hard_swish_are_put_together(tmp_path: Path) -> None:
         node("HardSigmoid", ["swish"], ["h"], alpha=1 / 6, beta=0.5),
         node("Mul", ["h", "swish"], ["y"], name="again"),
     ]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 6, 5, 4)}, ["y"], constants))
+    network = agree(tmp_path, model(nodes, {"x": (1, 6, 5, 4)}, ["y"], constants))
     assert _children(network) == ["gelu", "swish", "again"]
     scalars["six"] = 5.0
     constants = [tensor(name, value) for name, value in scalars.items()]
-    other = _agree(tmp_path, model(nodes, {"x": (1, 6, 5, 4)}, ["y"], constants))
+    other = agree(tmp_path, model(nodes, {"x": (1, 6, 5, 4)}, ["y"], constants))
     assert len(_children(other)) > 3
 
 
@@ -291,7 +277,7 @@ def test_gelu_is_found_in_any_order(product: Any, scaled: str, tmp_path: Path) -
     ]
     root = 2**0.5 if scaled == "Div" else 0.5**0.5
     constants = [tensor("root", root), tensor("one", 1.0), tensor("half", [0.5])]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 6)}, ["y"], constants))
+    network = agree(tmp_path, model(nodes, {"x": (1, 6)}, ["y"], constants))
     assert _children(network) == ["y"]
     assert network.operators["Erf"] == 1
 
@@ -303,7 +289,7 @@ def test_a_shuffle_of_channels_is_one_step(tmp_path: Path) -> None:
         node("Reshape", ["b", "four"], ["y"], name="shuffle"),
     ]
     constants = [tensor("five", [1, 2, 5, 3, 4], _INT), tensor("four", [1, -1, 3, 4], _INT)]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 10, 3, 4)}, ["y"], constants))
+    network = agree(tmp_path, model(nodes, {"x": (1, 10, 3, 4)}, ["y"], constants))
     assert _children(network) == ["shuffle"]
 
 
@@ -311,7 +297,7 @@ def test_a_shuffle_of_channels_is_one_step(tmp_path: Path) -> None:
 def test_weights_are_turned_instead_of_a_picture(op: str, tmp_path: Path) -> None:
     weight = np.random.default_rng(0).normal(size=(60, 7))
     nodes = [node("Flatten", ["x"], ["f"]), node(op, ["f", "w"], ["y"], name="full")]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 5, 3, 4)}, ["y"], [tensor("w", weight)]))
+    network = agree(tmp_path, model(nodes, {"x": (1, 5, 3, 4)}, ["y"], [tensor("w", weight)]))
     assert _children(network) == ["full"]
 
 
@@ -321,7 +307,7 @@ def test_a_border_goes_into_the_convolution(tmp_path: Path) -> None:
         node("Conv", ["a", "w"], ["y"], name="conv", pads=[1, 0, 0, 0], strides=[2, 2]),
     ]
     constants = [tensor("p", [0, 0, 0, 1, 0, 0, 1, 1], _INT), tensor("w", np.ones((2, 3, 3, 3)))]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 3, 8, 9)}, ["y"], constants))
+    network = agree(tmp_path, model(nodes, {"x": (1, 3, 8, 9)}, ["y"], constants))
     assert _children(network) == ["conv"]
 
 
@@ -332,183 +318,5 @@ def test_names_of_nodes_become_names_of_children(tmp_path: Path) -> None:
         node("Relu", ["b"], ["c"], name="forward"),
         node("Relu", ["c"], ["y"]),
     ]
-    network = _agree(tmp_path, model(nodes, {"x": (1, 3)}, ["y"]))
+    network = agree(tmp_path, model(nodes, {"x": (1, 3)}, ["y"]))
     assert _children(network) == ["/body/act_1/Relu", "/body/act_1/Relu_2", "forward_2", "y"]
-
-
-# --- another size than the file's ---
-
-
-def _fixed(*nodes: Any, constants: list[Any], outputs: tuple[str, ...] = ("y",)) -> Any:
-    weight = tensor("w", np.random.default_rng(1).normal(size=(4, 3, 3, 3)))
-    conv = node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1])
-    return model([conv, *nodes], {"x": (1, 3, 8, 8)}, outputs, [weight, *constants])
-
-
-def test_a_convolutional_network_takes_another_size(tmp_path: Path) -> None:
-    made = _fixed(
-        node("MaxPool", ["c"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
-        node("Transpose", ["p"], ["t"], perm=[0, 2, 3, 1]),
-        node("Reshape", ["t", "s"], ["y"]),
-        constants=[tensor("s", [1, -1, 2], _INT)],
-    )
-    network = open_bytes(tmp_path, made, (12, 6))
-    assert network.outputs[0].shape == (1, 36, 2)
-    assert open_bytes(tmp_path, made, (8, 8)).outputs[0].shape == (1, 32, 2)
-
-
-_MADE_FOR_ITS_SIZE: Any = {
-    "rows": _fixed(
-        node("Reshape", ["c", "s"], ["y"], name="culprit"), constants=[tensor("s", [1, 256], _INT)]
-    ),
-    "dense": _fixed(
-        node("Flatten", ["c"], ["f"]),
-        node("Gemm", ["f", "g"], ["y"], name="culprit"),
-        constants=[tensor("g", np.ones((256, 2)))],
-    ),
-    "priors": _fixed(
-        node("Mul", ["c", "g"], ["y"], name="culprit"), constants=[tensor("g", np.ones((4, 8, 8)))]
-    ),
-    "global convolution": _fixed(
-        node("Conv", ["c", "g"], ["y"], name="culprit", group=4),
-        constants=[tensor("g", np.ones((4, 1, 8, 8)))],
-    ),
-    "global pool": _fixed(
-        node("AveragePool", ["c"], ["y"], name="culprit", kernel_shape=[8, 8]), constants=[]
-    ),
-    "resize": _fixed(
-        node("Resize", ["c", "", "", "s"], ["y"], name="culprit"),
-        constants=[tensor("s", [1, 4, 16, 16], _INT)],
-    ),
-    "slice": _fixed(
-        node("Slice", ["c", "a", "b", "d"], ["y"], name="culprit"),
-        constants=[tensor("a", [2], _INT), tensor("b", [8], _INT), tensor("d", [3], _INT)],
-    ),
-    "batch": _fixed(
-        node("Reshape", ["c", "s"], ["y"], name="culprit"),
-        constants=[tensor("s", [-1, 4, 8, 8], _INT)],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", _MADE_FOR_ITS_SIZE)
-def test_a_node_made_for_its_size_is_named(name: str, tmp_path: Path) -> None:
-    made = _MADE_FOR_ITS_SIZE[name]
-    _agree(tmp_path, made)
-    _agree(tmp_path, made, (8, 8))
-    with pytest.raises(ConfigError, match="'culprit'") as caught:
-        open_bytes(tmp_path, made, (16, 16))
-    assert "--imgsz" in caught.value.hint
-
-
-def test_a_size_that_a_network_cannot_take_is_named(tmp_path: Path) -> None:
-    nodes = [
-        node("MaxPool", ["x"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
-        node("Resize", ["p", "", "s"], ["u"], mode="nearest"),
-        node("Add", ["x", "u"], ["y"], name="join"),
-    ]
-    made = model(nodes, {"x": (1, 3, "H", "W")}, ["y"], [tensor("s", [1.0, 1, 2, 2])])
-    _agree(tmp_path, made, (6, 8))
-    with pytest.raises(ConfigError, match=r"'join' \(Add\) does not take"):
-        open_bytes(tmp_path, made, (7, 8))
-
-
-# --- random networks ---
-
-_ACTIVATIONS = ("Relu", "Sigmoid", "HardSwish", "LeakyRelu", "Elu", "Tanh", "Clip")
-
-
-@st.composite
-def _networks(draw: Any) -> Any:
-    """Draw a small network: convolutions, pools, resizes, skips and a head."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    nodes: list[Any] = []
-    constants = [tensor("zero", 0.0), tensor("six", 6.0), tensor("double", [1.0, 1, 2, 2])]
-    size = [draw(st.integers(5, 17)), draw(st.integers(5, 17))]
-    inputs = {"x": (1, draw(st.sampled_from([1, 3, 4])), *size)}
-    last, channels, skip = "x", inputs["x"][1], ("x", inputs["x"][1], tuple(size))
-
-    def weight(*shape: int) -> str:
-        name = f"w{len(constants)}"
-        scale = 1 / np.sqrt(max(np.prod(shape[1:]), 1))
-        constants.append(tensor(name, rng.normal(0, scale, shape)))
-        return name
-
-    for number in range(draw(st.integers(2, 6))):
-        kind = draw(st.sampled_from(["conv", "depthwise", "pool", "up", "skip", "norm", "prelu"]))
-        made = f"t{number}"
-        if kind in ("conv", "depthwise"):
-            kernel, stride = draw(st.sampled_from([1, 2, 3, 5])), draw(st.integers(1, 2))
-            pads = draw(st.lists(st.integers(0, kernel // 2), min_size=4, max_size=4))
-            spans = [size[i] + pads[i] + pads[i + 2] - kernel for i in range(2)]
-            if min(spans) < 0:
-                continue
-            group = channels if kind == "depthwise" else 1
-            outputs = (
-                channels * draw(st.integers(1, 2))
-                if kind == "depthwise"
-                else draw(st.integers(1, 6))
-            )
-            names = [last, weight(outputs, channels // group, kernel, kernel)]
-            if draw(st.booleans()):
-                names.append(weight(outputs))
-            nodes.append(node("Conv", names, [made], pads=pads, strides=[stride] * 2, group=group))
-            channels, size = outputs, [span // stride + 1 for span in spans]
-        elif kind == "pool":
-            if min(size) < 3:
-                continue
-            op = draw(st.sampled_from(["MaxPool", "AveragePool"]))
-            ceil, pad = draw(st.integers(0, 1)), draw(st.integers(0, 1))
-            nodes.append(
-                node(
-                    op,
-                    [last],
-                    [made],
-                    kernel_shape=[3, 3],
-                    strides=[2, 2],
-                    pads=[pad] * 4,
-                    ceil_mode=ceil,
-                )
-            )
-            over = [(n + 2 * pad - 3) for n in size]
-            counts = [-(-n // 2) + 1 if ceil else n // 2 + 1 for n in over]
-            size = [
-                c - 1 if (c - 1) * 2 >= n + pad else c for c, n in zip(counts, size, strict=True)
-            ]
-        elif kind == "up":
-            if max(size) > 20:
-                continue
-            mode = draw(st.sampled_from(["nearest", "linear"]))
-            nodes.append(node("Resize", [last, "", "double"], [made], mode=mode))
-            size = [2 * n for n in size]
-        elif kind == "skip":
-            other, width, where = skip
-            if where != tuple(size):
-                continue
-            nodes.append(node("Concat", [last, other], [made], axis=1))
-            channels += width
-        elif kind == "norm":
-            vectors = [weight(channels) for _ in range(3)]
-            constants.append(tensor(f"v{number}", rng.uniform(0.5, 2, channels)))
-            nodes.append(node("BatchNormalization", [last, *vectors, f"v{number}"], [made]))
-        else:
-            constants.append(tensor(f"s{number}", rng.uniform(-0.5, 1.5, (channels, 1, 1))))
-            nodes.append(node("PRelu", [last, f"s{number}"], [made]))
-        last = made
-        if draw(st.booleans()):
-            op = draw(st.sampled_from(_ACTIVATIONS))
-            names = [last, "zero", "six"] if op == "Clip" else [last]
-            nodes.append(node(op, names, [f"a{number}"]))
-            last = f"a{number}"
-        if draw(st.booleans()):
-            skip = (last, channels, tuple(size))
-    nodes.append(node("Flatten", [last], ["flat"]))
-    features = channels * size[0] * size[1]
-    nodes.append(node("Gemm", ["flat", weight(3, features), weight(3)], ["y"], transB=1))
-    return model(nodes, inputs, ["y", last] if last != "x" else ["y"], constants, opset=14)
-
-
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
-@given(made=_networks())
-def test_random_networks_agree_with_onnxruntime(made: Any, tmp_path: Path) -> None:
-    _agree(tmp_path, made)
