@@ -1,4 +1,7 @@
-"""How a pipeline scales: with threads, with processes, with faces, and by LiteRT's interface."""
+"""How a pipeline scales: with threads, with processes, with faces, and by LiteRT's interface.
+
+And how far its time lies above that of its engines.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,13 @@ from benchmarks.latency.crew import Crew
 from benchmarks.latency.subjects import PIPELINE, open_subject
 from benchmarks.race import Ratio, paired_ratio
 from benchmarks.scaling.compiled import INTERFACES, open_interface, seconds_together
+from benchmarks.scaling.passes import Passes
 from benchmarks.scaling.processes import Processes
 from benchmarks.scaling.rounds import in_rounds
 from edge.bundle import Bundle
 from edge.errors import DataError
 from edge.frames import Frame
+from edge.pipeline import Pipeline
 
 __all__ = ["Gain", "Scaling", "measure_scaling", "tiled"]
 
@@ -110,6 +115,7 @@ def measure_scaling(
         gains = [_threads(bundle, frames, workers, seconds, step)]
         gains.append(_processes(path, frames, workers, seconds, step))
         gains.append(_faces(bundle, frames, seconds, step))
+        gains += _above_the_engines(bundle, frames[0], seconds, step)
         for task in bundle.tasks:
             if bundle.artefact(task).engine == "tflite":
                 gains += _interfaces(bundle, task, workers, seconds, step)
@@ -189,6 +195,32 @@ def _faces(
         )
     says = "time of a frame with four faces against the same with one"
     return Gain("faces", says, paired_ratio(took["four"], took["one"]), _ms(took["one"], 1))
+
+
+def _above_the_engines(
+    bundle: Bundle, frame: Frame, seconds: float, step: Callable[[], None]
+) -> list[Gain]:
+    """Hold the pipeline, and the least that must stand before its engines, against these alone."""
+    with Pipeline(bundle, embeddings=True) as pipeline:
+        passes = Passes(pipeline, frame)
+        took = in_rounds(
+            {
+                "engines": passes.engines,
+                "passes": passes.filled,
+                "pipeline": lambda: pipeline.run(frame),
+            },
+            seconds=seconds,
+            step=step,
+        )
+    one_ms = _ms(took["engines"], 1)
+    says = {
+        "passes": f"the engines behind {passes.count} passes over the picture against them alone",
+        "pipeline": "the whole pipeline against its engines alone",
+    }
+    return [
+        Gain(name, words, paired_ratio(took[name], took["engines"]), one_ms)
+        for name, words in says.items()
+    ]
 
 
 def tiled(frame: Frame) -> Frame:

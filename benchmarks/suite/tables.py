@@ -60,6 +60,10 @@ def _wanted(results: Results) -> Iterator[tuple[str, str, str, str]]:
     share = f"{between / inside:.1%} ({between:.3f} ms)"
     yield "of it outside the stages too: the pipeline itself", share, "", ""
     gains = results["scaling"]["gains"]
+    if "passes" in gains:
+        low, high = (f"{end - 1:.1%}" for end in gains["passes"]["ratio_ci95"])
+        what = "what the passes over the picture alone add to the engines"
+        yield what, f"{gains['passes']['ratio'] - 1:.1%}", f"{low} to {high}", ""
     for key, what, wanted in (
         ("threads", "frames a second of two threads against one", "1.7"),
         ("processes", "frames a second of two processes against one", "1.7"),

@@ -13,10 +13,12 @@ from benchmarks.latency.subjects import PIPELINE, open_subject
 from benchmarks.race import Ratio
 from benchmarks.scaling.compiled import INTERFACES, open_interface, seconds_together
 from benchmarks.scaling.measure import Gain, Scaling, tiled
+from benchmarks.scaling.passes import Passes
 from benchmarks.scaling.processes import Processes
 from benchmarks.scaling.rounds import in_rounds
 from edge.bundle import Bundle, default_bundle
-from edge.errors import UnavailableError
+from edge.errors import DataError, UnavailableError
+from edge.pipeline import Pipeline
 from edge.sources import open_source
 from tests.edge.one_face import one_face_bundle
 from tests.makers import make_frame
@@ -63,6 +65,37 @@ def test_four_copies_have_four_faces() -> None:
     bundle = Bundle.open(default_bundle())
     with open_subject(PIPELINE, bundle, [frame], threads=1, engine=None) as subject:
         assert [subject.run(f).faces for f in (frame, crowd)] == [1, 4]
+
+
+@pytest.mark.parametrize(("masked", "count"), [(1, 5), (0, 4)])
+def test_passes_fill_what_the_pipeline_fills(masked: int, count: int) -> None:
+    """As many as there are stages for the face, and every engine reads and gives the same again."""
+    with open_source(f"synthetic://?faces=1&masked={masked}&frames=1") as source:
+        (frame,) = source
+    with Pipeline(Bundle.open(default_bundle()), embeddings=True) as pipeline:
+        passes = Passes(pipeline, frame)
+        assert passes.count == count
+        filled = [pipeline.stages[name].engine for name in ("detect", "mask", "emotion")]
+        before = [(e.inputs[0].copy(), e.outputs[0].copy()) for e in filled]
+        for engine in filled:
+            engine.inputs[0][:] = 0
+        passes.engines()
+        for engine, (_, outputs) in zip(filled, before, strict=True):
+            assert not np.array_equal(engine.outputs[0], outputs)
+        passes.filled()
+        for engine, (inputs, outputs) in zip(filled, before, strict=True):
+            np.testing.assert_array_equal(engine.inputs[0], inputs)
+            np.testing.assert_array_equal(engine.outputs[0], outputs)
+
+
+def test_passes_want_one_face() -> None:
+    with open_source("synthetic://?faces=2&frames=1") as source:
+        (frame,) = source
+    with (
+        Pipeline(Bundle.open(default_bundle()), embeddings=True) as pipeline,
+        pytest.raises(DataError, match="has 2 faces"),
+    ):
+        Passes(pipeline, frame)
 
 
 @pytest.mark.parametrize("name", INTERFACES)
