@@ -49,7 +49,8 @@ bundle: needs-data .venv-export/export.stamp
 
 figures: needs-data demo
 	.venv/bin/python -m models.training.pairs --data "$(DATA)" --out runs/pairs
-	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs
+	.venv/bin/python -m models.training.pairs --data "$(DATA)" --pack lfw --out runs/pairs-lfw
+	.venv/bin/python -m benchmarks.readme --data "$(DATA)" --pairs runs/pairs runs/pairs-lfw
 	.venv/bin/python -m benchmarks.demo.poster demo docs/demo.jpg
 
 proof: needs-data needs-weights .venv-export/export.stamp

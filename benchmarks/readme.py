@@ -69,15 +69,13 @@ def _bench(task: str, folder: Path) -> dict[str, Any]:
     return report
 
 
-def _reports(data: Path, pairs: Path | None) -> list[dict[str, Any]]:
+def _reports(data: Path, pairs: Sequence[Path]) -> list[dict[str, Any]]:
     reports = []
     for task, pack in RUNS:
         if not (data / pack).is_dir():
             raise MissingInput(f"{data / pack}: no such pack", hint="name the packs with --data")
         reports.append(_bench(task, data / pack))
-    if pairs is not None:
-        reports.append(_bench("reconstruct", pairs))
-    return reports
+    return [*reports, *(_bench("reconstruct", folder) for folder in pairs)]
 
 
 def _markdown(head: Sequence[str], rows: list[tuple[str, ...]]) -> list[str]:
@@ -181,7 +179,12 @@ def _run(argv: Sequence[str]) -> int:
         help="folder of the data packs; without it the tables are written again from the record",
     )
     parser.add_argument(
-        "--pairs", metavar="DIR", type=Path, help="clean/ and masked/, for the reconstruction"
+        "--pairs",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="clean/ and masked/, for the reconstruction",
     )
     options = parser.parse_args(argv)
     text = _README.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ MEASURING = tuple(
     f"benchmarks.{part}"
     for part in (
         *("anatomy", "faces", "figures", "fingerprint", "foreign"),
-        *("metrics", "packs", "page", "race", "readers", "records", "sweep", "tasks"),
+        *("metrics", "networks", "packs", "page", "race", "readers", "records", "sweep", "tasks"),
     )
 )
 #: Rooms that a room may import besides itself; ``room.module`` opens that part alone.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edge.bundle import Bundle
@@ -20,7 +21,7 @@ from edge.results import Detection, StageTime
 from edge.stages.base import Stage
 from edge.ways import Ways
 
-__all__ = ["PIPELINE", "Answer", "Subject", "Whole", "open_subject"]
+__all__ = ["PIPELINE", "Answer", "Subject", "Whole", "hold_opencv", "open_subject"]
 
 #: Name of the subject that is everything together.
 PIPELINE = "pipeline"
@@ -81,8 +82,18 @@ def open_subject(
 
 
 def _pipeline(bundle: Bundle, threads: int, engine: str | None) -> Pipeline:
+    hold_opencv()
     # Without a gallery the embedding is asked for, or the identify stage would be left out.
     return Pipeline(bundle, ways=Ways(threads=threads, engine=engine), embeddings=True)
+
+
+def hold_opencv() -> None:
+    """Let OpenCV work on one thread in this process from now on.
+
+    It starts as many as there are cores, and a figure of one thread would be of one only as long as
+    every crop is too small to be shared. N threads are those of each engine.
+    """
+    cv2.setNumThreads(1)
 
 
 class Whole(Subject):

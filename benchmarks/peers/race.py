@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.demo.drawn_mask import draw_mask
 from benchmarks.demo.picture import astronaut
 from benchmarks.fingerprint import machine
+from benchmarks.latency.subjects import hold_opencv
 from benchmarks.metrics import Interval, bootstrap_interval
 from benchmarks.peers.kinds import KINDS, Kind
 from benchmarks.peers.rival import Rival
@@ -124,6 +125,7 @@ def race(
     laps = [Lap(KINDS[name]) for name in pythons]
     progress = Progress(rounds)
     with contextlib.ExitStack() as stack:
+        hold_opencv()
         pipeline = stack.enter_context(Pipeline(Bundle.open(default_bundle()), embeddings=True))
         frame = masked_frame(pipeline)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

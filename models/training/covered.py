@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from benchmarks.packs import Pack
 from edge.geometry import crop_template, similarity_matrix, warp
 from models.training.augment import photometric, shake
 from models.training.masks import Masks
+from models.training.surroundings import framed_faces, scene_faces
 
 __all__ = [
     "GREY",
@@ -23,6 +25,7 @@ __all__ = [
     "Crops",
     "covered_crop",
     "drawn_crop",
+    "drawn_pairs",
     "evidence",
     "hide",
     "pairs",
@@ -46,14 +49,27 @@ class CoveredFaces:
         data: folder of the data packs.
         split: of the faces.
         masks: split of the mask templates.
-        limit: use only so many faces.
+        limit: use only so many faces of each pack.
+        surrounded: add faces of other packs that show what lies round them, see ``surroundings``.
+
+    Attributes:
+        packs: which of the faces come from which pack.
     """
 
-    def __init__(self, data: Path, split: str, masks: str, *, limit: int | None) -> None:
+    def __init__(
+        self, data: Path, split: str, masks: str, *, limit: int | None, surrounded: bool = False
+    ) -> None:
         pack = Pack.open(data / "faces")
         names = [row["file"] for row in pack.rows(split)][:limit]
         self.images = [pack.image(name) for name in names]
         self.points = [pack.points5(name) for name in names]
+        self.packs = [range(len(names))]
+        for found in (framed_faces, scene_faces) if surrounded else ():
+            first = len(self.images)
+            for image, points in itertools.islice(found(data, split), limit):
+                self.images.append(image)
+                self.points.append(points)
+            self.packs.append(range(first, len(self.images)))
         self.masks = Masks(data / "mask_templates", masks)
 
     def crop(self, index: int, rng: np.random.Generator | None) -> NDArray[np.float64]:
@@ -71,7 +87,9 @@ class Crops:
     Args:
         faces: to choose from.
         make: makes one example of one face.
-        per_epoch: faces an epoch; all where None.
+        per_epoch: faces an epoch; as many as the first pack has where None.
+        shares: of an epoch that each pack has. Of the first none is taken twice; the others are
+            smaller than their share may ask for, and are drawn with repetition.
     """
 
     def __init__(
@@ -80,12 +98,18 @@ class Crops:
         make: Callable[[CoveredFaces, int, np.random.Generator], tuple[Picture, ...]],
         *,
         per_epoch: int | None,
+        shares: Sequence[float] = (1.0,),
     ) -> None:
-        self._faces, self._make, self._per_epoch = faces, make, per_epoch
+        self._faces, self._make, self._shares = faces, make, shares
+        self._count = min(per_epoch or len(faces.images), len(faces.packs[0]))
 
     def epoch(self, rng: np.random.Generator) -> NDArray[np.intp]:
         """Return the indices of one epoch, in random order."""
-        return rng.permutation(len(self._faces.images))[: self._per_epoch]
+        first, *others = self._faces.packs
+        counts = [int(self._count * share) for share in self._shares[1:]]
+        drawn = [rng.choice(pack, count) for pack, count in zip(others, counts, strict=True)]
+        whole = rng.permutation(len(first))[: self._count - sum(counts)]
+        return rng.permutation(np.concatenate([whole, *drawn])) if drawn else whole
 
     def make(self, index: int, rng: np.random.Generator) -> tuple[Picture, ...]:
         """Return one example."""
@@ -135,15 +159,27 @@ def covered_crop(
 
 
 def pairs(
-    data: Path, split: str, masks: str, *, limit: int | None, seed: int = 7
+    data: Path, split: str, masks: str, *, limit: int | None
 ) -> Iterator[tuple[Picture, Picture, Picture]]:
-    """Yield whole pictures of the pack: bare, under a drawn mask, and the map of the mask.
-
-    The same pictures and masks every time.
-    """
+    """Yield whole pictures of the pack: bare, under a drawn mask, and the map of the mask."""
     faces = CoveredFaces(data, split, masks, limit=limit)
-    for index, (image, points) in enumerate(zip(faces.images, faces.points, strict=True)):
-        drawn = faces.masks.draw(image, points, np.random.default_rng([seed, index]))
+    yield from drawn_pairs(faces.masks, zip(faces.images, faces.points, strict=True))
+
+
+def drawn_pairs(
+    masks: Masks, faces: Iterable[tuple[Picture, NDArray[np.float32]]], *, seed: int = 7
+) -> Iterator[tuple[Picture, Picture, Picture]]:
+    """Yield each picture bare, under a drawn mask, and the map of the mask.
+
+    The same masks every time.
+
+    Args:
+        masks: to choose from.
+        faces: pictures, each with the five points of its face.
+        seed: of the masks.
+    """
+    for index, (image, points) in enumerate(faces):
+        drawn = masks.draw(image, points, np.random.default_rng([seed, index]))
         yield image, drawn.image_bgr, drawn.cover_u8
 
 

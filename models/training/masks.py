@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.errors import DataError, MissingInput
 
-__all__ = ["Drawn", "Masks", "face_outline"]
+__all__ = ["Drawn", "Masks", "face_outline", "five_points"]
 
 Picture = NDArray[np.uint8]
 
@@ -230,7 +231,7 @@ def face_outline(
     Returns:
         float64 ``[68, 2]`` in pixels.
     """
-    model = np.stack([shape_68x3[list(group)].mean(0) for group in _FIVE])
+    model = five_points(shape_68x3)
     target = points_5x2.astype(np.float64)
     model_mean, target_mean = model.mean(0), target.mean(0)
     a, b = model - model_mean, target - target_mean
@@ -239,6 +240,11 @@ def face_outline(
     # What the ridge took from the plane's own scale is given back.
     affine[:2] *= np.linalg.norm(b) / max(1e-9, float(np.linalg.norm(a @ affine)))
     return np.asarray((shape_68x3 - model_mean) @ affine + target_mean)
+
+
+def five_points(points: NDArray[Any]) -> NDArray[Any]:
+    """Return the five points ``[5, D]`` of 68 ``[68, D]``: eyes, nose tip, mouth corners."""
+    return np.stack([points[list(group)].mean(0) for group in _FIVE]).astype(points.dtype)
 
 
 def _slip(
