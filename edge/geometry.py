@@ -6,6 +6,7 @@ coordinates, as in OpenCV.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -45,6 +46,7 @@ ARCFACE_112.setflags(write=False)
 _Matrix = NDArray[np.float64]
 
 
+@functools.lru_cache(maxsize=32)
 def crop_template(size_px: int, *, scale: float = 1.0, shift_y: float = 0.0) -> _Matrix:
     """Return the five points of an upright face in a crop of another size.
 
@@ -54,11 +56,12 @@ def crop_template(size_px: int, *, scale: float = 1.0, shift_y: float = 0.0) -> 
         shift_y: how far the face moves down, as a share of the side.
 
     Returns:
-        float64 ``[5, 2]``, ``(x, y)`` in crop pixels.
+        float64 ``[5, 2]``, ``(x, y)`` in crop pixels; read only, for the next to ask has the same.
     """
     centre = (112 - 1) / 2
     points = (ARCFACE_112 - centre) * (scale * size_px / 112) + (size_px - 1) / 2
     points[:, 1] += shift_y * size_px
+    points.setflags(write=False)
     return points
 
 
@@ -194,19 +197,18 @@ def warp(
 
 def _resized(image: NDArray[np.uint8], matrix: _Matrix, out: NDArray[np.uint8]) -> bool:
     """Fill ``out`` by a plain resize if the matrix is one; return whether it was."""
-    there = matrix.ravel().tolist()
-    zoom = there[0]
+    (zoom, b, x), (c, d, y) = matrix.tolist()
     offset = (zoom - 1) / 2
-    at_the_corner = (zoom, 0.0, offset, 0.0, zoom, offset)
-    exact = [side * zoom for side in image.shape[:2]]
-    height, width = map(round, exact)
     # Enlarging would sample beyond the border, which a resize repeats and a warp shows black.
-    if not (
-        0 < zoom <= 1
-        and all(abs(a - b) < 1e-9 for a, b in zip(there, at_the_corner, strict=True))
-        and 0 < height <= out.shape[0]
-        and 0 < width <= out.shape[1]
-        and max(abs(exact[0] - height), abs(exact[1] - width)) < 1e-6
+    away = abs(b) + abs(c) + abs(d - zoom) + abs(x - offset) + abs(y - offset)
+    if not (0 < zoom <= 1 and away < 1e-9):
+        return False
+    exact_height, exact_width = image.shape[0] * zoom, image.shape[1] * zoom
+    height, width = round(exact_height), round(exact_width)
+    if (
+        max(abs(exact_height - height), abs(exact_width - width)) > 1e-6
+        or not 0 < height <= out.shape[0]
+        or not 0 < width <= out.shape[1]
     ):
         return False
     out[height:] = 0

@@ -61,7 +61,8 @@ class ReconstructStage(Stage[Painting | None]):
         for place in range(count):
             values = self.stored(self._map_position, place).reshape(self.contract.size_hw)
             self._covered[place] = covered_map(values, threshold=self._least)
-        places, batch = [p for p in range(count) if self._covered[p].any()], self.edit_engine.batch
+        covered = (cv2.countNonZero(self._covered[place]) for place in range(count))
+        places, batch = [i for i, some in enumerate(covered) if some], self.edit_engine.batch
         for first in range(0, len(places), batch):
             self._paint(places[first : first + batch])
 
