@@ -70,6 +70,9 @@ def _open(content: bytes, threads: int, where: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Each network has threads of its own. Waiting busily for their next turn, which is the default,
+    # they take the cores from the network whose turn it is.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Artefact, Bundle
+from edge.bundle import Artefact, Bundle, default_bundle
 from edge.contract import Contract, Crop, TensorSpec
 from edge.engines import open_engine
 from edge.engines.base import Engine
 from edge.errors import BundleError, UnavailableError, UsageError
 from edge.stages.base import fill_picture
+from edge.ways import Ways
 from tests.makers import write_bundle
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -85,6 +87,21 @@ Opener = Callable[[bytes, Contract], Engine]
 def golden() -> dict[str, NDArray[Any]]:
     with np.load(ASSETS / "tiny.npz", allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+@pytest.mark.parametrize("engine", ["tflite", "onnxruntime"])
+def test_a_network_that_waits_leaves_the_cores_to_others(engine: str) -> None:
+    """Each of a bundle's networks has threads of its own; one at a time has its turn."""
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install .[onnx]")
+    ways = Ways(threads=2, engine=engine)
+    with ways.open(Bundle.open(default_bundle()), "mask")[0] as network:
+        shares = []
+        for _ in range(10):
+            network.run()
+            spent, began = time.process_time(), time.perf_counter()
+            time.sleep(0.01)
+            shares.append((time.process_time() - spent) / (time.perf_counter() - began))
+    assert np.median(shares) < 0.3
 
 
 @ENGINES
