@@ -63,6 +63,15 @@ def next_on(read: queue.Queue[tuple[str, bytes, bool]], topic: str) -> Any:
             return json.loads(payload) if payload[:1] in b"{[" else payload.decode()
 
 
+def each_on(read: queue.Queue[tuple[str, bytes, bool]], *topics: str) -> list[Any]:
+    """Return the first message of each topic, in whatever order they come."""
+    found: dict[str, bytes] = {}
+    while not found.keys() >= set(topics):
+        name, payload, _ = read.get(timeout=WAIT_S)
+        found.setdefault(name, payload)
+    return [json.loads(found[topic]) for topic in topics]
+
+
 def open_mqtt(port: int, query: str, heard: queue.Queue[Event] | None = None) -> Sink:
     listener = heard.put if heard is not None else None
     return open_sink(f"mqtt://127.0.0.1:{port}/home/door?{query}", live=True, listener=listener)
@@ -73,8 +82,8 @@ def test_what_a_reader_finds(broker: Mosquitto) -> None:
         with open_mqtt(broker.port, "discovery=homeassistant") as sink:
             sink.write(*make_pair(0, make_face(person="Ada")))
             assert next_on(read, "home/door/availability") == "online"
-            assert next_on(read, "home/door/state")["names"] == ["Ada"]
-            faces = next_on(read, "home/door/faces")
+            state, faces = each_on(read, "home/door/state", "home/door/faces")
+            assert state["names"] == ["Ada"]
             assert faces["schema"] == "unveil-edge.frame/1"
             assert faces["faces"][0]["identity"]["person"] == "Ada"
         assert next_on(read, "home/door/availability") == "offline"
