@@ -17,7 +17,7 @@ from models.training.loop import Batch, Plan, Recipe, real
 
 __all__ = ["recipe"]
 
-#: Of an epoch: faces cut tight, framed faces, faces of scenes. A tenth of all faces are of the
+#: Of an epoch: faces cut tight, framed faces, faces of scenes. A sixth of all faces are of the
 #: latter two, and nearly all that a camera sees.
 _SHARES = (0.6, 0.2, 0.2)
 
