@@ -11,7 +11,6 @@ from edge.engines.base import Engine
 from edge.errors import DataError
 from edge.frames import Frame
 from edge.pipeline import Pipeline, is_covered
-from edge.stages.base import fill_picture
 from edge.stages.reconstruct import ReconstructStage
 
 __all__ = ["Passes"]
@@ -63,19 +62,11 @@ class Passes:
 
     def filled(self) -> None:
         """Run them on pictures cut anew: the detector's, then those of the face in one go."""
-        frame = self._frame
         for stages, engines in (
             ([self._detect], [self._detect.engine]),
             (self._others, self._behind),
         ):
             for stage in stages:
-                crop = stage.contract.crop
-                fill_picture(
-                    stage.contract.inputs[0],
-                    frame.image,
-                    stage.matrices[0],
-                    stage.target(0),
-                    replicate=crop.replicate,
-                )
+                stage.fill(self._frame.image, stage.matrices[0])
             for engine in engines:
                 engine.run()

@@ -68,15 +68,20 @@ class Stage(ABC, Generic[_Value]):
             detection: the face; None for a crop of the whole frame.
             place: among those that were made ready.
         """
-        contract = self.contract
-        matrix = self.matrices[place] = crop_matrix(contract, frame.image.shape[:2], detection)
-        fill_picture(
-            contract.inputs[0],
-            frame.image,
-            matrix,
-            self.target(place),
-            replicate=contract.crop.replicate,
-        )
+        matrix = crop_matrix(self.contract, frame.image.shape[:2], detection)
+        self.matrices[place] = matrix
+        self.fill(frame.image, matrix, place)
+
+    def fill(self, image: NDArray[np.uint8], matrix: NDArray[np.float64], place: int = 0) -> None:
+        """Warp a part of a picture into the engine's input.
+
+        Args:
+            image: uint8 ``[H, W, 3]``, BGR. Read only.
+            matrix: float64 ``[2, 3]``, from image pixels to input pixels.
+            place: of the face.
+        """
+        spec, replicate = self.contract.inputs[0], self.contract.crop.replicate
+        fill_picture(spec, image, matrix, self.target(place), replicate=replicate)
 
     def run(self, count: int = 1) -> None:
         """Run the network on as many faces as were prepared."""

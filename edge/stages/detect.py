@@ -14,7 +14,7 @@ from edge.errors import BundleError
 from edge.frames import Frame
 from edge.geometry import from_smaller, non_max_suppression
 from edge.results import Detection
-from edge.stages.base import Stage, crop_matrix, fill_picture
+from edge.stages.base import Stage, crop_matrix
 
 __all__ = ["DetectStage"]
 
@@ -51,9 +51,7 @@ class DetectStage(Stage[list[Detection]]):
             return
         frame_hw = frame.image.shape[:2]
         matrix = self.matrices[place] = crop_matrix(self.contract, frame_hw, detection)
-        from_small = from_smaller(matrix, frame_hw, frame.small.shape[:2])
-        spec, out = self.contract.inputs[0], self.target(place)
-        fill_picture(spec, frame.small, from_small, out, replicate=self.contract.crop.replicate)
+        self.fill(frame.small, from_smaller(matrix, frame_hw, frame.small.shape[:2]), place)
 
     def decode(self, place: int = 0) -> list[Detection]:
         """Return the faces in frame pixels; a frame without any gives an empty list."""
