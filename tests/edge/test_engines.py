@@ -92,7 +92,8 @@ def golden() -> dict[str, NDArray[Any]]:
 @pytest.mark.parametrize("engine", ["tflite", "onnxruntime"])
 def test_a_network_that_waits_leaves_the_cores_to_others(engine: str) -> None:
     """Each of a bundle's networks has threads of its own; one at a time has its turn."""
-    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install .[onnx]")
+    if engine == "onnxruntime":
+        pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install .[onnx]")
     ways = Ways(threads=2, engine=engine)
     with ways.open(Bundle.open(default_bundle()), "mask")[0] as network:
         shares = []

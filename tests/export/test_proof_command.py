@@ -71,8 +71,10 @@ def _settings(folder: Path, said: list[str]) -> Settings:
 
 
 def test_a_network_goes_all_the_way_and_a_second_run_makes_nothing_again(tmp_path: Path) -> None:
-    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
-    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    pytest.importorskip(
+        "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
+    )
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[export]")
     write_data(tmp_path / "data")
     network, said = _network(tmp_path / "weights"), []
     settings = _settings(tmp_path, said)
@@ -111,8 +113,10 @@ def test_a_network_that_lost_too_much_is_brought_back_with_layers_in_float(
 ) -> None:
     # A network as small as this one is nearer to float than any real one.
     monkeypatch.setattr("export.proof.mend.ENOUGH_DB", 49.0)
-    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
-    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    pytest.importorskip(
+        "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
+    )
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[export]")
     write_data(tmp_path / "data")
     weights, said = tmp_path / "weights", []
     network = _network(weights)
@@ -164,8 +168,10 @@ def _moving(weights: Path, *, tuned_loss: float) -> Trial:
 def test_outputs_that_are_near_are_searched_by_the_task_on_training_data(
     tmp_path: Path, tuned_loss: float
 ) -> None:
-    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
-    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    pytest.importorskip(
+        "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
+    )
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[export]")
     write_data(tmp_path / "data")
     weights, said = tmp_path / "weights", []
     network = dataclasses.replace(
@@ -196,8 +202,10 @@ def test_a_network_that_paints_is_brought_as_near_as_it_must_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("export.proof.mend._RANKED_ON", 32)  # all that are held back
-    pytest.importorskip("ai_edge_quantizer", reason="needs: pip install -e .[export]")
-    pytest.importorskip("onnxruntime", reason="needs: pip install -e .[export]")
+    pytest.importorskip(
+        "ai_edge_quantizer", reason="needs ai-edge-quantizer: pip install -e .[export]"
+    )
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install -e .[export]")
     write_data(tmp_path / "data")
     weights, said = tmp_path / "weights", []
     network, settings = _network(weights), _settings(tmp_path, said)
